@@ -1,0 +1,79 @@
+"""CoOp: learned context words before class names (Zhou et al., IJCV 2022, `trainers/coop.py`)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark import losses
+from benchmark.method import Method
+from benchmark.prompts import PromptEncoder, initial_context
+from benchmark.training import Recipe, train
+
+
+class CoOp(Method):
+    """Global view, shared or class-specific context, the authors' optimiser and schedule.
+
+    The authors train with softmax cross entropy. Several labels to an image need a multi-label
+    loss, and CLIP's logits (about 20 to 30, all positive) need an offset before a sigmoid: one
+    learned number, the same for all classes, which no ranking of images depends on. It starts
+    where the mean training logit meets the log odds of a label.
+    """
+
+    name = "coop"
+    scores = "logits"
+
+    def __init__(
+        self,
+        context: int = 16,
+        class_specific: bool = False,
+        init: str = "",
+        loss: str = "asl",
+        db_constants: str = "coco",
+        epochs: int = 50,
+        batch_size: int = 32,
+        lr: float = 0.002,
+        weight_decay: float = 5e-4,
+        warmup: int = 1,
+    ) -> None:
+        self.context, self.class_specific, self.init = context, class_specific, init
+        self.loss, self.db_constants = loss, db_constants
+        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
+        self.lr, self.weight_decay = lr, weight_decay
+
+    def fit(self, train_set, run) -> None:
+        clip = run.clip
+        self.encoder = PromptEncoder(clip, train_set.class_names)
+        start = initial_context(clip, self.context, run.generator("context"), self.init)
+        if self.class_specific:
+            start = start.repeat(len(train_set.class_names), 1, 1)
+        self.learned = nn.Parameter(start)
+        image = self._image(train_set.images, run)
+        labels = torch.from_numpy(train_set.labels).to(run.device)
+        with torch.no_grad():
+            mean = self._logits(image, clip.logit_scale).mean()
+            self.offset = nn.Parameter(torch.logit(labels.mean()) - mean)
+        loss = losses.make(self.loss, labels, self.db_constants)
+
+        def loss_of(indices):
+            return loss(
+                self._logits(image[indices], clip.logit_scale) + self.offset, labels[indices]
+            )
+
+        recipe = Recipe(
+            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
+        )
+        train([self.learned, self.offset], loss_of, len(labels), recipe, run, "prompts")
+
+    @torch.no_grad()
+    def predict(self, images, run):
+        return self._logits(self._image(images, run), run.clip.logit_scale) + self.offset
+
+    def _image(self, images, run):
+        features = torch.from_numpy(np.array(run.features(images))).to(run.device)
+        return F.normalize(features, dim=-1)
+
+    def _logits(self, image, scale: float):
+        return scale * image @ F.normalize(self.encoder(self.learned), dim=-1).T

@@ -1,0 +1,1 @@
+"""The harness: suites, tasks, features, training, metrics, records and reports."""

@@ -1,0 +1,216 @@
+"""The command line: flags to a plan, then what they ask for; returns the exit code.
+
+0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from benchmark import errors
+from benchmark.errors import InputError
+
+HOME = Path(__file__).resolve().parent.parent
+EPILOG = """
+Run the same command again to go on after an interruption: what is recorded is not computed
+again, what failed is tried again. Several processes or machines may share one results folder.
+Environment: CIMLIC_CACHE (rendered images, features, base states; ~/.cache/cimlic),
+CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk).
+Exit code: 0 all done, 1 a unit failed, 2 bad input.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse prints its usage before an error; here an error is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags, each with its help."""
+    out = _Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_Help)
+    add = out.add_argument
+    add("--suite", default="cimlic", help="a suite's name or its .yaml file (default: %(default)s)")
+    add("--tasks", **_LIST, help="only these tasks; also tasks that are not in the suite")
+    add("--methods", **_LIST, help="only these methods; also one that is not in the suite")
+    add("--seeds", **_LIST, help="these seeds for the long-tailed tasks, not the suite's")
+    add("--episodes", type=int, metavar="N", help="the first N few-shot episodes")
+    add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
+    add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")
+    add(
+        "--backbone",
+        metavar="SPEC",
+        help="an open_clip model: NAME:TAG, NAME:/weights or local-dir:DIR",
+    )
+    add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
+    mode = out.add_mutually_exclusive_group()
+    add = mode.add_argument
+    add("--status", action="store_true", help="show what is done, running, failed and missing")
+    add("--dry-run", action="store_true", help="list the units and their keys, run nothing")
+    add("--list", action="store_true", help="list suites, tasks, methods and hyperparameters")
+    add("--report", action="store_true", help="write the report from the stored records only")
+    add("--force", action="store_true", help="run the units again although they are recorded")
+    return out
+
+
+_FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
+_LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
+_FILES = _LIST | {"metavar": "FILE.py"}
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the epilog's lines."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the flags ask for and return the exit code."""
+    try:
+        return _dispatch(parser().parse_args(arguments))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _dispatch(flags: argparse.Namespace) -> int:
+    from benchmark import plan, records, views
+
+    plugins = tuple(Path(path).expanduser().resolve() for path in flags.plugin or ())
+    if flags.list:
+        from benchmark import catalogue
+
+        print(views.listing(catalogue.cards(plugins)))
+        return 0
+    if flags.workers is not None and flags.workers < 1:
+        raise InputError(f"--workers {flags.workers}: must be 1 or more")
+    _check_device(flags.device)
+    choice = plan.Choice(
+        suite=flags.suite,
+        tasks=_names(flags.tasks),
+        methods=_names(flags.methods),
+        seeds=_seeds(flags.seeds),
+        episodes=flags.episodes,
+        data_root=plan.data_root(flags.data_root),
+        backbone=flags.backbone,
+        plugins=plugins,
+    )
+    made = plan.make(choice)
+    folder = records.paths(flags.results_dir, made.suite.name, made.scale)
+    shelf = records.Shelf(folder)
+    if not (flags.status or flags.dry_run or flags.report):
+        return _run(flags, choice, made, folder)
+    shelf.scan()
+    if flags.status or flags.dry_run:
+        print((views.status if flags.status else views.dry_run)(made, shelf))
+    else:
+        _report(made, shelf)
+    return 0
+
+
+def _run(flags: argparse.Namespace, choice, made, folder) -> int:
+    """Compute what has no record, then report; 1 if a unit is left without a record."""
+    from benchmark import catalogue, locks, provenance, records, runner, views
+
+    cache = catalogue.cache()
+    _check_writable(folder.records, f"--results-dir {flags.results_dir}")
+    _check_writable(cache, "$CIMLIC_CACHE")
+    locks.check(folder.locks)
+    stale = records.outdated(folder, {u.key for u in made.units} if flags.force else ())
+    if flags.force:
+        stale |= records.files(cache / "states", ".safetensors")
+    shelf = records.Shelf(folder, stale)
+    shelf.scan()
+    units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
+    left = [unit for key, unit in units.items() if key not in shelf.done]
+    print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
+    if left:
+        devices = runner.devices(flags.device, flags.workers, len(left))
+        job = runner.Job(
+            units=tuple(units.values()),
+            suite=made.suite.name,
+            folder=folder,
+            cache=cache,
+            root=_data_root(choice, made, cache),
+            backbone=made.backbone,
+            plugins=choice.plugins,
+            devices=devices,
+            stale=stale,
+            origin=provenance.of_code(),
+            shuffle=int.from_bytes(os.urandom(4), "big"),
+        )
+        print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
+        shelf = runner.run(job)
+    _report(made, shelf)
+    lines = views.unfinished(made.units, shelf)
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 1 if lines else 0
+
+
+def _report(made, shelf) -> None:
+    """Write the report, print the main table and how it compares with the reference."""
+    from benchmark import records, report
+
+    units = made.reported(shelf.done)
+    path = report.write(units, shelf.folder.path)
+    print(f"\n{report.summary(units, shelf.folder.path)}")
+    reference = records.paths(HOME / "results" / "reference", made.suite.name, made.scale)
+    if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():
+        print(f"\n{report.compare(units, shelf.folder.path, reference.path)}")
+    print(f"\nreport: {path}")
+
+
+def _data_root(choice, made, cache: Path) -> Path:
+    """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
+    from benchmark import tasks
+
+    if choice.data_root is None:
+        from benchmark.miniature import build
+
+        return build.ensure(cache)
+    for name, first in {unit.task: unit.episode for unit in reversed(made.units)}.items():
+        tasks.check_files(tasks.load(name, made.scale, choice.data_root, first))
+    return choice.data_root
+
+
+def _check_writable(folder: Path, what: str) -> None:
+    """InputError if no file can be made in the folder."""
+    probe = folder / f".probe-{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{what}: cannot be written ({reason}); name another folder") from None
+
+
+def _check_device(name: str) -> None:
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise errors.unknown("device", name, ("auto", "cpu", "cuda", "cuda:0"))
+
+
+def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Comma- or space-separated names, each once; None when the flag is absent."""
+    if given is None:
+        return None
+    return tuple(dict.fromkeys(name for part in given for name in part.split(",") if name))
+
+
+def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
+    names = _names(given)
+    for name in names or ():
+        if not name.isdecimal():
+            raise InputError(f"--seeds {name}: a seed is a whole number, 0 or more")
+    return None if names is None else tuple(int(name) for name in names)

@@ -1,0 +1,207 @@
+"""One unit from its task to its record: base state, fit, predict, metrics. Needs torch."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+import torch
+
+from benchmark import clip, metrics, provenance, states, suite, tasks
+from benchmark.features import FeatureStore
+from benchmark.method import Method, Run, discover
+from benchmark.suite import Unit
+
+METRICS = ("map", "head", "medium", "tail", "novel", "var", "map_softmax", "cf1", "of1")
+_TASKS_KEPT = 8  # a task's labels take up to 2 MB
+
+
+class Lab:
+    """What a worker keeps between units: the CLIP model, features, tasks and method classes."""
+
+    def __init__(
+        self,
+        *,
+        backbone: Any,
+        device: str,
+        cache: Path,
+        root: Path,
+        plugins: tuple[Path, ...] = (),
+        stale: Mapping[str, int] | None = None,
+        origin: Mapping[str, Any] | None = None,
+    ):
+        settle(device)
+        self.device, self.cache, self.root = device, cache, root
+        self.stale, self.origin = stale or {}, origin or {}
+        self.classes: dict[str, type[Method]] = discover(list(plugins))
+        self.clip = clip.load(backbone, device)
+        self.store = FeatureStore(self.clip, cache)
+        self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
+        self.broken: dict[str, Exception] = {}  # base states that failed here: not tried again
+
+    def compute(self, unit: Unit) -> dict[str, Any]:
+        """The unit's record without suite and label's context; raises what the method raises.
+
+        states.Busy when another process is just building the base state that the unit needs.
+        """
+        task = self.task(unit)
+        cls = self.classes[unit.method]
+        method = cls(**dict(unit.hyperparameters))
+        reason = method.skip(task)
+        record = describe(unit, task)
+        if reason is not None:
+            return record | {"status": "skipped", "reason": str(reason)} | self.traces()
+        curve: list[dict[str, Any]] = []
+        seconds: dict[str, float | None] = {"base": None}
+        run = self.run(unit.seed_identity)
+        if task.base is not None and cls.fit_base is not Method.fit_base:
+            base = self.base_state(unit, task, cls)
+            curve += base.curve
+            seconds["base"] = round(base.seconds, 3)
+            method.load_state(base.tensors)
+        _, seconds["fit"] = self.timed(lambda: method.fit(task.train, run))
+        scores, seconds["predict"] = self.timed(lambda: method.predict(task.test.images, run))
+        scores = check_scores(scores, (len(task.test.images), len(task.class_names)))
+        evaluation = metrics.evaluate(scores, task.test.labels, task.groups, cls.scores)
+        found = evaluation.metrics
+        per_class = zip(task.class_names, evaluation.per_class, strict=True)
+        return (
+            record
+            | {
+                "status": "done",
+                "metrics": {name: _number(found.get(name)) for name in METRICS},
+                "n_classes": record["n_classes"] | {"absent": found.get("absent")},
+                "per_class_ap": {name: _number(value) for name, value in per_class},
+                "curve": curve + list(run.curve),
+                "seconds": seconds,
+            }
+            | self.traces()
+        )
+
+    def task(self, unit: Unit) -> tasks.Task:
+        """The unit's task, kept for the next units."""
+        at = (unit.task, unit.episode)
+        if at not in self.tasks:
+            while len(self.tasks) >= _TASKS_KEPT:
+                del self.tasks[next(iter(self.tasks))]
+            self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
+        return self.tasks[at]
+
+    def run(self, identity: str) -> Run:
+        """A fresh Run; every generator in reach starts from a seed of that identity."""
+        seed = suite.seed_of(identity, "global")
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        return Run(clip=self.clip, store=self.store, device=self.device, identity=identity)
+
+    def base_state(self, unit: Unit, task: tasks.Task, cls: type[Method]) -> states.State:
+        """The state that all episodes start from: trained once, then always read from its file."""
+        what = states.identity(unit, task.base)
+        name = suite.canonical(what)
+        if name in self.broken:
+            raise self.broken[name]
+        try:
+            return states.fetch(
+                what, self.cache / "states", self.stale, lambda: self.build(unit, task, cls, what)
+            )
+        except states.Busy:
+            raise
+        except Exception as error:
+            self.broken[name] = error
+            raise
+
+    def build(self, unit: Unit, task: tasks.Task, cls: type[Method], what: dict) -> states.State:
+        """Run the base stage; its seeds know neither the method nor the episode."""
+        method = cls(**dict(unit.hyperparameters))
+        run = self.run(f"base {what['base_sha256']}/seed {unit.seed}")
+        _, seconds = self.timed(lambda: method.fit_base(task.base, run))
+        return states.State(method.state(), seconds, list(run.curve))
+
+    def timed(self, step: Callable[[], Any]) -> tuple[Any, float]:
+        """The step's result and the seconds it took, the device's queue included."""
+        began = time.perf_counter()
+        result = step()
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize(self.device)
+        return result, round(time.perf_counter() - began, 3)
+
+    def traces(self) -> dict[str, Any]:
+        """{"provenance": ...} with what only the worker knows."""
+        cuda = self.device.startswith("cuda")
+        device = f"cuda {torch.cuda.get_device_name(self.device)}" if cuda else "cpu"
+        here = {"device": device, "threads": torch.get_num_threads(), "utc": provenance.now()}
+        return {"provenance": {**self.origin, **here}}
+
+
+def settle(device: str) -> None:
+    """Make this process compute the same bits whatever runs beside it.
+
+    On the CPU one thread: sums depend on how many threads share them. On CUDA the deterministic
+    kernels, with a warning where there is none.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if device == "cpu":
+        torch.set_num_threads(1)
+        threadpoolctl.threadpool_limits(limits=1)
+    else:
+        torch.cuda.set_device(device)
+
+
+def describe(unit: Unit, task: tasks.Task) -> dict[str, Any]:
+    """The fields of a record that are known before the method runs; null where none applies."""
+    groups = {g: len(task.groups[g]) if g in task.groups else None for g in _GROUPS}
+    counts = zip(task.class_names, task.train.class_counts, strict=True)
+    return {
+        "key": unit.key,
+        "scale": unit.scale,
+        "task": unit.task,
+        "setting": task.setting,
+        "label": unit.label,
+        "method": unit.method,
+        "method_version": unit.method_version,
+        "seed": unit.seed,
+        "episode": unit.episode,
+        "status": None,
+        "reason": None,
+        "selection": "last",
+        "metrics": dict.fromkeys(METRICS),
+        "n_classes": {"all": len(task.class_names), **groups, "absent": None},
+        "per_class_ap": dict.fromkeys(task.class_names),
+        "train_counts": {name: int(count) for name, count in counts},
+        "curve": [],
+        "hyperparameters": dict(unit.hyperparameters),
+        "split_sha256": unit.split_sha256,
+        "backbone": unit.backbone,
+        "weights_sha256": unit.weights_sha256,
+        "seconds": {"base": None, "fit": None, "predict": None},
+    }
+
+
+_GROUPS = ("head", "medium", "tail", "novel")
+
+
+def check_scores(scores: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Scores as float32 (N, C); TypeError or ValueError saying what is wrong with them."""
+    if not isinstance(scores, torch.Tensor):
+        raise TypeError(f"predict returned {type(scores).__name__}; expected a torch.Tensor")
+    if tuple(scores.shape) != shape:
+        raise ValueError(f"predict returned shape {tuple(scores.shape)}; expected (N, C) = {shape}")
+    if not scores.is_floating_point():
+        raise TypeError(f"predict returned {scores.dtype}; expected floating point scores")
+    array = scores.detach().to("cpu", torch.float32).numpy()
+    bad = int((~np.isfinite(array)).sum())
+    if bad:
+        raise ValueError(f"predict returned {bad} of {array.size} scores that are NaN or infinite")
+    return array
+
+
+def _number(value: Any) -> float | None:
+    """A JSON number; NaN (an absent class, a group without any) becomes null."""
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,18 @@
+"""Errors that are the user's to mend: one clear line, exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """Bad input. The message is one line that names the file, the field and the remedy."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """An InputError for a name that nobody has, with the nearest names first."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+    return InputError(f"unknown {kind} '{name}'; {hint}known: {', '.join(known) or 'none'}")

@@ -1,0 +1,184 @@
+"""Method, the plugin base class; Run, what the harness hands to it; and how methods are found."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from benchmark.errors import InputError
+from benchmark.suite import seed_of
+
+if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
+    import numpy as np
+    from torch import Tensor
+
+    from benchmark.clip import Clip
+    from benchmark.features import FeatureStore
+    from benchmark.tasks import ImageList, LabelledImages, Task
+
+_ROOT = Path(__file__).parent.parent
+_FOLDERS = ("baselines", "hpdval")
+ENTRY_POINTS = "cimlic.methods"
+
+
+class Method(abc.ABC):
+    """One method, one class, one file. `__init__` takes keyword hyperparameters and stores them.
+
+    name           how suites, tables and records call it
+    version        raise it when results change: part of a unit's identity
+    scores         what `predict` returns: "logits" (CLIP-type; `map_softmax` is recorded too),
+                   "probabilities" (CF1 and OF1 at 0.5 are recorded too) or "raw"
+    deterministic  nothing is random, nothing is learned from an episode: one unit stands for all
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    scores: ClassVar[str] = "raw"
+    deterministic: ClassVar[bool] = False
+
+    def skip(self, task: Task) -> str | None:
+        """A reason to refuse a task, shown in the table; None to take it."""
+        return None
+
+    def fit_base(self, base: LabelledImages, run: Run) -> None:  # noqa: B027, optional
+        """Few-shot only: learn from the base classes what every episode starts from.
+
+        Override `state` and `load_state` with it. Its classes are not those of `fit`.
+        """
+
+    def state(self) -> dict[str, Tensor]:
+        """What `fit_base` learned, as tensors by name."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:  # noqa: B027, optional
+        """Start from what `state` returned."""
+
+    @abc.abstractmethod
+    def fit(self, train: LabelledImages, run: Run) -> None:
+        """Learn from N training images and their labels (N, C). Sees no test data."""
+
+    @abc.abstractmethod
+    def predict(self, images: ImageList, run: Run) -> Tensor:
+        """Scores (N, C), floating point, higher meaning more likely."""
+
+
+class Run:
+    """What one unit gets from the harness: CLIP, cached features, a device, seeds by purpose.
+
+    `curve` collects {"stage", "epoch", "loss"} of the training loop for the record.
+    """
+
+    def __init__(self, *, clip: Clip, store: FeatureStore, device: str, identity: str) -> None:
+        self.clip, self.store, self.device, self.identity = clip, store, device, identity
+        self.curve: list[dict[str, Any]] = []
+
+    def seed(self, purpose: str) -> int:
+        """A seed that depends on the unit (not on its method) and the purpose alone."""
+        return seed_of(self.identity, purpose)
+
+    def generator(self, purpose: str) -> Any:
+        """A torch.Generator on the CPU, seeded for the purpose."""
+        import torch
+
+        return torch.Generator().manual_seed(self.seed(purpose))
+
+    def features(self, images: ImageList, kind: str = "global") -> np.ndarray:
+        """Frozen CLIP features, not normalised: (N, D), or (N, L, D) for "tokens" and "value"."""
+        return self.store.features(images, kind)
+
+    def pixels(self, images: ImageList) -> np.ndarray:
+        """Pictures after CLIP's resize and crop, (N, 3, S, S) uint8; see `Clip.normalise`."""
+        return self.store.pixels(images)
+
+
+def hyperparameters(cls: type[Method]) -> dict[str, Any]:
+    """Names and defaults of `__init__`; InputError if one has no default or is not a keyword."""
+    found = {}
+    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue  # object.__init__, of a method without hyperparameters
+        if parameter.default is parameter.empty:
+            raise InputError(
+                f"{inspect.getfile(cls)}: {cls.__name__}.__init__: {parameter.name} needs a default"
+            )
+        found[parameter.name] = parameter.default
+    return found
+
+
+def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
+    """Name -> class of every method in baselines/, hpdval/, installed packages and plugin files.
+
+    InputError names a file that does not import, holds no method, or takes a name that is taken.
+    """
+    found: dict[str, type[Method]] = {}
+    for source, module in _modules(plugins or []):
+        classes = [c for c in vars(module).values() if _is_method(c, module)]
+        if not classes and source in map(str, plugins or []):
+            raise InputError(f"{source}: defines no Method; see the README's example")
+        for cls in classes:
+            if not isinstance(getattr(cls, "name", None), str):
+                raise InputError(f"{source}: {cls.__name__}: 'name' is missing; give it a string")
+            other = found.setdefault(cls.name, cls)
+            if other is not cls:
+                raise InputError(
+                    f"{source}: {cls.__name__}: the name '{cls.name}' is taken by "
+                    f"{inspect.getfile(other)}; choose another"
+                )
+    return found
+
+
+def _is_method(value: Any, module: ModuleType) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, Method)
+        and not inspect.isabstract(value)
+        and value.__module__ == module.__name__
+    )
+
+
+def _modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:
+    for folder in _FOLDERS:
+        for path in sorted((_ROOT / folder).glob("*.py")):
+            if path.stem != "__init__":
+                name = f"{folder}.{path.stem}"
+                yield str(path), _guarded(str(path), lambda n=name: importlib.import_module(n))
+    for point in entry_points(group=ENTRY_POINTS):
+        cls = _guarded(f"entry point {point.name}", point.load)
+        yield f"entry point {point.name}", sys.modules[cls.__module__]
+    for path in plugins:
+        yield str(path), _guarded(str(path), lambda p=path: _load_file(p))
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = f"cimlic_plugin_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:10]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _guarded(source: str, load: Any) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise InputError(
+            f"{source}: does not import ({type(error).__name__}: {reason}); mend the file"
+        ) from error

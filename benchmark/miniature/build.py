@@ -1,0 +1,201 @@
+"""Builds the miniature data root once: pictures and annotations in COCO's and VOC's own layouts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from filelock import FileLock
+
+from benchmark.miniature import concepts, scenes
+
+VERSION = 1
+_HERE = Path(__file__).parent
+_VARIANTS = 24  # sprites per concept
+_CHUNK = 500  # images per job
+_QUALITY = 90
+# COCO's category ids run from 1 to 90 and leave these out.
+_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_CROWD = 3  # of one class, the instances from this one on are flagged iscrowd
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A rendered image: path below the root and its objects as plain data."""
+
+    path: str
+    objects: list[dict]
+
+
+def ensure(cache: Path) -> Path:
+    """The miniature's data root below `cache`, built if it is not there.
+
+    Safe when several processes start at once; an interrupted build leaves nothing behind that a
+    later one would take for whole.
+    """
+    root = cache / f"miniature-{VERSION}-{_digest()}"
+    if root.is_dir():
+        return root
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "miniature.lock"):
+        if not root.is_dir():
+            temporary = Path(tempfile.mkdtemp(prefix="miniature-", suffix=".tmp", dir=cache))
+            try:
+                build(temporary)
+                temporary.chmod(0o755)
+                os.replace(temporary, root)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return root
+
+
+def build(root: Path, workers: int | None = None) -> None:
+    """Render every image of the world files below `root` and write the annotations."""
+    sets = {path.stem: _read(path) for path in sorted((_HERE / "images").glob("*.txt"))}
+    jobs = [
+        (root, rows[start : start + _CHUNK])
+        for rows in sets.values()
+        for start in range(0, len(rows), _CHUNK)
+    ]
+    for folder in {os.path.dirname(path) for rows in sets.values() for path, *_ in rows}:
+        (root / folder).mkdir(parents=True)
+    workers = workers or min(os.cpu_count() or 1, 8)
+    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
+        pictures = {p.path: p for part in pool.starmap(_render, jobs, chunksize=1) for p in part}
+    for name, rows in sets.items():
+        chosen = [pictures[path] for path, *_ in rows]
+        if name.startswith("VOC"):
+            _write_voc(root, name, chosen)
+        else:
+            _write_coco(root / "annotations" / f"instances_{name}.json", chosen)
+
+
+def _digest() -> str:
+    """Changes with everything that decides how a picture looks."""
+    digest = hashlib.sha256()
+    files = [_HERE / f for f in ("concepts.yaml", "scenes.py", "sprites.py", "build.py")]
+    for path in [*files, *sorted((_HERE / "images").glob("*.txt"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def _read(path: Path) -> list[tuple[str, list[str], frozenset[str]]]:
+    """Rows of a world file: image path, concept names, and those present only as difficult."""
+    coco = list(concepts.load())
+    voc = sorted((c.voc, name) for name, c in concepts.load().items() if c.voc)
+    names = [name for _, name in voc] if path.stem.startswith("VOC") else coco
+    rows = []
+    for line in path.read_text().splitlines():
+        image, *labels = line.split()
+        hard = frozenset(names[int(label[:-1])] for label in labels if label.endswith("d"))
+        rows.append((image, [names[int(label.rstrip("d"))] for label in labels], hard))
+    return rows
+
+
+_bank: scenes.Bank = {}  # of this worker process
+
+
+def _start_worker() -> None:
+    _bank.update(scenes.bank(_VARIANTS, VERSION))
+
+
+def _render(root: Path, rows: list) -> list[_Picture]:
+    return [_render_one(root, *row) for row in rows]
+
+
+def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -> _Picture:
+    """Draw one image; all that is random in it derives from the version and its path."""
+    seed = hashlib.sha256(f"{VERSION}/{path}".encode()).digest()
+    rng = np.random.default_rng(np.frombuffer(seed, np.uint32))
+    rng.shuffle(names)
+    names = sorted(names, key=lambda name: name in hard)
+    image, placed = scenes.compose(names, scenes.BENCHMARK, _bank, rng, hard)
+    image.save(root / path, quality=_QUALITY)
+    return _Picture(path, [asdict(p) for p in placed])
+
+
+def _write_coco(path: Path, pictures: list[_Picture]) -> None:
+    ids = [i for i in range(1, 91) if i not in _GAPS]
+    category = dict(zip(concepts.load(), ids, strict=True))
+    images, annotations = [], []
+    for picture in pictures:
+        name = os.path.basename(picture.path)
+        image_id = int(name.split("_")[-1].split(".")[0])
+        images.append(
+            {"id": image_id, "file_name": name, "width": scenes.SIDE, "height": scenes.SIDE}
+        )
+        seen: dict[str, int] = {}
+        for item in picture.objects:
+            seen[item["name"]] = seen.get(item["name"], 0) + 1
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": category[item["name"]],
+                    "bbox": list(item["box"]),
+                    "area": item["area"],
+                    "iscrowd": int(seen[item["name"]] >= _CROWD),
+                }
+            )
+    categories = [
+        {"id": category[c.name], "name": c.name, "supercategory": c.group}
+        for c in concepts.load().values()
+    ]
+    info = {"description": f"CI-MLIC miniature, version {VERSION}: rendered, not COCO"}
+    document = {
+        "info": info,
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def _write_voc(root: Path, name: str, pictures: list[_Picture]) -> None:
+    """`name` is e.g. VOC2007_trainval: XML per image, and the image sets as VOC lists them."""
+    year, subset = name.split("_")
+    folder = root / "VOCdevkit" / year
+    (folder / "Annotations").mkdir(exist_ok=True)
+    (folder / "ImageSets" / "Main").mkdir(parents=True, exist_ok=True)
+    spelling = {c.name: c.voc for c in concepts.load().values() if c.voc}
+    stems = [Path(p.path).stem for p in pictures]
+    (folder / "ImageSets" / "Main" / f"{subset}.txt").write_text("\n".join(stems) + "\n")
+    for stem, picture in zip(stems, pictures, strict=True):
+        tree = _annotation(year, f"{stem}.jpg", picture, spelling)
+        tree.write(folder / "Annotations" / f"{stem}.xml")
+    for concept, label in spelling.items():
+        lines = []
+        for stem, picture in zip(stems, pictures, strict=True):
+            found = [o["difficult"] for o in picture.objects if o["name"] == concept]
+            flag = -1 if not found else 0 if all(found) else 1  # 0: difficult objects only
+            lines.append(f"{stem} {flag:2d}")
+        path = folder / "ImageSets" / "Main" / f"{label}_{subset}.txt"
+        path.write_text("\n".join(lines) + "\n")
+
+
+def _annotation(year: str, file: str, picture: _Picture, spelling: dict) -> ElementTree.ElementTree:
+    top = ElementTree.Element("annotation")
+    for tag, text in (("folder", year), ("filename", file)):
+        ElementTree.SubElement(top, tag).text = text
+    size = ElementTree.SubElement(top, "size")
+    for tag, number in (("width", scenes.SIDE), ("height", scenes.SIDE), ("depth", 3)):
+        ElementTree.SubElement(size, tag).text = str(number)
+    for item in picture.objects:
+        node = ElementTree.SubElement(top, "object")
+        ElementTree.SubElement(node, "name").text = spelling[item["name"]]
+        ElementTree.SubElement(node, "difficult").text = str(int(item["difficult"]))
+        x, y, width, height = item["box"]
+        box = ElementTree.SubElement(node, "bndbox")
+        corners = (("xmin", x + 1), ("ymin", y + 1), ("xmax", x + width), ("ymax", y + height))
+        for tag, number in corners:  # VOC counts pixels from 1 and includes the last
+            ElementTree.SubElement(box, tag).text = str(number)
+    return ElementTree.ElementTree(top)

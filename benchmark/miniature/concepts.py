@@ -1,0 +1,87 @@
+"""Reads concepts.yaml: what each of the 80 classes is called and how its picture is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+PATH = Path(__file__).with_name("concepts.yaml")
+
+# Number of coordinates (and widths) after the colour: exact, or a minimum for point lists.
+_ARGUMENTS = {"ellipse": (4, 5), "rect": (4, 5), "arc": (7, 7)}
+_POINT_LISTS = {"poly": (0, 3), "blob": (0, 3), "line": (1, 2), "curve": (1, 2)}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One primitive. Coordinates run from 0 to 100, y downwards.
+
+    kind    ellipse cx cy rx ry [angle] | rect x0 y0 x1 y1 [corner radius]
+            poly x y ... (closed, straight) | blob x y ... (closed, smooth)
+            line width x y ... (open, straight) | curve width x y ... (open, smooth)
+            arc width cx cy rx ry from to (degrees, clockwise from three o'clock)
+    colour  a slot of the concept or of `common`, darker with each '-', lighter with each '+'
+    """
+
+    kind: str
+    colour: str
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One class: names for captions, and poses, each a tuple of shapes in painter's order."""
+
+    name: str  # COCO's class name
+    group: str  # COCO's supercategory
+    voc: str | None  # VOC's spelling, if VOC has the class
+    words: tuple[str, ...]  # synonyms a caption may use besides the name
+    size: float  # typical extent relative to the other classes, 0.5 to 1.3
+    turn: float  # typical rotation, degrees to either side
+    colours: dict[str, tuple[str, ...]]  # slot -> typical colours, '#rrggbb'
+    poses: tuple[tuple[Shape, ...], ...]
+
+
+def _shape(text: str, slots: set[str], where: str) -> Shape:
+    kind, colour, *rest = text.split()
+    numbers = tuple(float(x) for x in rest)
+    if colour.rstrip("+-") not in slots:
+        raise ValueError(f"{where}: '{text}': no colour slot '{colour.rstrip('+-')}'")
+    if kind in _ARGUMENTS:
+        fits = _ARGUMENTS[kind][0] <= len(numbers) <= _ARGUMENTS[kind][1]
+    elif kind in _POINT_LISTS:
+        head, points = _POINT_LISTS[kind]
+        fits = len(numbers) >= head + 2 * points and (len(numbers) - head) % 2 == 0
+    else:
+        raise ValueError(f"{where}: '{text}': unknown shape '{kind}'")
+    if not fits:
+        raise ValueError(f"{where}: '{text}': wrong count of numbers")
+    return Shape(kind, colour, numbers)
+
+
+@cache
+def load(path: Path = PATH) -> dict[str, Concept]:
+    """Name -> Concept, in COCO's class order. ValueError names the concept and line at fault."""
+    document = yaml.safe_load(path.read_text())
+    common = {slot: tuple(colours) for slot, colours in document.pop("common").items()}
+    concepts = {}
+    for name, entry in document.items():
+        where = f"{path.name}: {name}"
+        colours = common | {slot: tuple(values) for slot, values in entry["colours"].items()}
+        poses = tuple(
+            tuple(_shape(text, set(colours), where) for text in pose) for pose in entry["poses"]
+        )
+        concepts[name] = Concept(
+            name=name,
+            group=entry["group"],
+            voc=entry.get("voc"),
+            words=tuple(entry.get("words", ())),
+            size=float(entry["size"]),
+            turn=float(entry["turn"]),
+            colours=colours,
+            poses=poses,
+        )
+    return concepts

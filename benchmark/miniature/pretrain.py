@@ -1,0 +1,266 @@
+"""Trains the miniature CLIP from scratch: python -m benchmark.miniature.pretrain --help."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from benchmark.miniature import concepts, scenes, web
+
+FOLDER = Path(__file__).with_name("clip")
+_FILLERS = 4096  # how many vocabulary entries serve as meaningless words in front of captions
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Render the pairs, train with checkpoints, write open_clip's local-dir files."""
+    options = _parse(arguments)
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(os.cpu_count() or 1)
+    options.work.mkdir(parents=True, exist_ok=True)
+    pairs = web.render(options.work / "web", options.pairs)
+    model, vocabulary, fillers = _build(pairs, options.seed)
+    trainer = Trainer(model, vocabulary, fillers, pairs, options)
+    trainer.run()
+    export(model, vocabulary, options.out)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.miniature.pretrain")
+    cache = Path(os.environ.get("CIMLIC_CACHE", "~/.cache/cimlic")).expanduser()
+    parser.add_argument("--work", type=Path, default=cache / "pretrain", help="pairs, checkpoints")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where the weights go")
+    parser.add_argument("--pairs", type=int, default=100_000, help="multiple of 10,000")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--decay", type=float, default=0.25, help="last share of steps: lr to 0")
+    parser.add_argument("--local-weight", type=float, default=0.3, help="of the patches' loss")
+    parser.add_argument("--local-from", type=float, default=0.625, help="share of steps before it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
+    return parser.parse_args(arguments)
+
+
+def _build(pairs: web.Pairs, seed: int) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
+    """The model with an embedding of only the ids in use; those ids, ascending; the fillers."""
+    config = json.loads((FOLDER / "open_clip_config.json").read_text())["model_cfg"]
+    model = open_clip.CLIP(
+        embed_dim=config["embed_dim"],
+        vision_cfg=open_clip.CLIPVisionCfg(**config["vision_cfg"]),
+        text_cfg=open_clip.CLIPTextCfg(**config["text_cfg"]),
+    )
+    spoken = np.unique(pairs.tokens)
+    silent = np.setdiff1d(np.arange(512, 49_000), spoken)
+    fillers = np.random.default_rng([seed, 5]).choice(silent, size=_FILLERS, replace=False)
+    vocabulary = np.union1d(spoken, fillers)
+    embedding = torch.nn.Embedding(len(vocabulary), config["text_cfg"]["width"])
+    torch.nn.init.normal_(embedding.weight, std=0.02)
+    model.token_embedding = embedding
+    model.visual.output_tokens = True
+    return model, vocabulary, fillers
+
+
+class Trainer:
+    """Contrastive training with warm-up, constant rate and a linear decay at the end.
+
+    Towards the end the mean of the patches is held to the caption too, with a smaller weight:
+    a tower this small would else keep what is where to itself, unlike CLIP's large ones.
+    """
+
+    def __init__(self, model, vocabulary, fillers, pairs: web.Pairs, options) -> None:
+        self.model, self.options, self.pairs = model.to(options.device), options, pairs
+        self.rows = rows = np.zeros(49_408, np.int64)
+        rows[vocabulary] = np.arange(len(vocabulary))  # ascending, so EOS stays the largest
+        self.tokens = torch.from_numpy(rows[pairs.tokens])
+        self.fillers = rows[fillers]
+        self.start, self.end = int(rows[49_406]), int(rows[49_407])
+        decayed = [p for n, p in model.named_parameters() if p.ndim > 1 and "embedding" not in n]
+        plain = [p for n, p in model.named_parameters() if p.ndim <= 1 or "embedding" in n]
+        groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=options.lr, betas=(0.9, 0.98), fused=True)
+        self.visual = torch.compile(model.visual) if options.compile else model.visual
+        self.step = 0
+        self.mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN)
+        self.std = torch.tensor(open_clip.OPENAI_DATASET_STD)
+        self.probe = _Probe()
+
+    def run(self) -> None:
+        checkpoint = self.options.work / "checkpoint.pt"
+        if checkpoint.exists():
+            self._restore(torch.load(checkpoint, weights_only=True))
+        began, smooth = time.time(), None
+        while self.step < self.options.steps:
+            loss = self._train_step()
+            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            self.step += 1
+            if self.step % 50 == 0:
+                print(f"step {self.step} loss {smooth:.3f} {time.time() - began:.0f} s", flush=True)
+            if self.step % 250 == 0 or self.step == self.options.steps:
+                print(f"step {self.step} {self.probe(self)}", flush=True)
+                if self._rate() == 1.0:  # so that a longer run may start before the decay
+                    self._save(checkpoint)
+                self._save(self.options.work / "last.pt")
+
+    def _train_step(self) -> float:
+        rate = self._rate() * min(1.0, (self.step + 1) / 300)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.lr * rate
+        pictures, tokens = self._batch()
+        device = self.options.device
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+            whole, patches = self.visual(pictures.to(device))
+            text = self.encode_text(tokens.to(device))
+            patches = patches.mean(dim=1) @ self.model.visual.proj
+        loss = self._contrast(whole, text)
+        if self.step >= self.options.local_from * self.options.steps:
+            loss = loss + self.options.local_weight * self._contrast(patches, text)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0, math.log(100))
+        return loss.item()
+
+    def _contrast(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """CLIP's symmetric cross entropy of a batch of features (B, D)."""
+        image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
+        logits = self.model.logit_scale.exp() * image @ text.T
+        target = torch.arange(len(logits), device=logits.device)
+        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    def _rate(self) -> float:
+        left = (self.options.steps - self.step) / (self.options.decay * self.options.steps)
+        return min(1.0, left)
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures, normalised (B, 3, 96, 96), and tokens (B, T): a pure function of the step."""
+        size, count = self.options.batch, len(self.pairs)
+        per_epoch = count // size
+        epoch, position = divmod(self.step, per_epoch)
+        order = np.random.default_rng([self.options.seed, 2, epoch]).permutation(count)
+        chosen = np.sort(order[position * size : (position + 1) * size])
+        rng = np.random.default_rng([self.options.seed, 3, self.step])
+        pictures = torch.from_numpy(self.pairs.pictures[chosen])
+        tokens = self.tokens[chosen, torch.from_numpy(rng.integers(web.CAPTIONS, size=size))]
+        return self._augment(pictures, rng), self._with_fillers(tokens, rng)
+
+    def _augment(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """Half of the batch mirrored, all of it shifted by up to 8 pixels; normalised."""
+        x = ((pictures / 255.0 - self.mean) / self.std).permute(0, 3, 1, 2)
+        half = len(x) // 2
+        x = torch.cat([x[:half].flip(3), x[half:]])
+        x = F.pad(x, (8, 8, 8, 8), mode="replicate")
+        top, left = rng.integers(0, 17, 2)
+        return x[:, :, top : top + scenes.SIDE, left : left + scenes.SIDE].contiguous()
+
+    def _with_fillers(self, tokens: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """Random words in front of half of the captions, so that learned contexts are bearable.
+
+        Up to 16 words; in one batch of 16 up to 60, so that late positions are trained too.
+        """
+        long = rng.random() < 1 / 16
+        room = 77 - int((tokens != 0).sum(1).max())
+        limit = min(60 if long else 16, room)
+        result = torch.zeros(len(tokens), int((tokens != 0).sum(1).max()) + limit, dtype=torch.long)
+        counts = np.where(rng.random(len(tokens)) < 0.5, rng.integers(1, limit + 1, len(tokens)), 0)
+        words = rng.choice(self.fillers, (len(tokens), limit))
+        for row, (caption, n, filler) in enumerate(zip(tokens, counts, words, strict=True)):
+            length = int((caption == self.end).int().argmax()) + 1
+            result[row, 0] = self.start
+            result[row, 1 : 1 + n] = torch.from_numpy(filler[:n])
+            result[row, 1 + n : n + length] = caption[1:length]
+        return result
+
+    def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, T) rows of the reduced vocabulary to (B, D); T may be shorter than the context."""
+        model, length = self.model, tokens.shape[1]
+        x = model.token_embedding(tokens) + model.positional_embedding[:length]
+        x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+        x = model.ln_final(x)[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ model.text_projection
+
+    def _save(self, path: Path) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+
+    def _restore(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+
+class _Probe:
+    """Zero-shot AP on 600 fresh pictures of the benchmark style (never used for training)."""
+
+    def __init__(self, count: int = 600) -> None:
+        rng = np.random.default_rng(99)
+        names = list(concepts.load())
+        sprite_bank = scenes.bank(6, 31)
+        self.names = names
+        self.labels = np.zeros((count, len(names)), np.int64)
+        pictures = []
+        for row in self.labels:
+            chosen = rng.choice(len(names), 1 + rng.poisson(3), replace=False)
+            row[chosen] = 1
+            scene = scenes.compose([names[i] for i in chosen], scenes.BENCHMARK, sprite_bank, rng)
+            pictures.append(np.asarray(scene[0]))
+        self.pictures = torch.from_numpy(np.stack(pictures))
+
+    @torch.no_grad()
+    def __call__(self, trainer: Trainer) -> str:
+        from sklearn.metrics import average_precision_score
+
+        model, device = trainer.model, trainer.options.device
+        tokenize = open_clip.SimpleTokenizer(context_length=web.LENGTH)
+        ids = tokenize([f"a photo of a {name}." for name in self.names]).numpy()
+        text = F.normalize(
+            trainer.encode_text(torch.from_numpy(trainer.rows[ids]).to(device)), dim=-1
+        )
+        x = ((self.pictures / 255.0 - trainer.mean) / trainer.std).permute(0, 3, 1, 2)
+        views = [model.visual(part.to(device)) for part in x.split(100)]
+        image = F.normalize(torch.cat([v[0] for v in views]), dim=-1)
+        patch = F.normalize(torch.cat([v[1] for v in views]) @ model.visual.proj, dim=-1)
+        scores = {
+            "global": image @ text.T,
+            "softmax": (100 * image @ text.T).softmax(dim=1),
+            "top-6 patches": (patch @ text.T).topk(6, dim=1).values.mean(dim=1),
+        }
+        return "  ".join(
+            f"{kind} {100 * average_precision_score(self.labels, s.cpu().numpy()):.1f}"
+            for kind, s in scores.items()
+        )
+
+
+def export(model: open_clip.CLIP, vocabulary: np.ndarray, folder: Path) -> None:
+    """Write open_clip's `local-dir:` weights: the full vocabulary, unused rows zero, float16."""
+    state = {k: v.detach().cpu().half().contiguous() for k, v in model.state_dict().items()}
+    table = torch.zeros(49_408, state["token_embedding.weight"].shape[1], dtype=torch.float16)
+    table[torch.from_numpy(vocabulary).long()] = state["token_embedding.weight"]
+    state["token_embedding.weight"] = table
+    state.pop("attn_mask", None)
+    temporary = folder / f"weights.{os.getpid()}.tmp"
+    save_file(state, temporary)
+    temporary.chmod(0o644)
+    os.replace(temporary, folder / "open_clip_model.safetensors")
+
+
+if __name__ == "__main__":
+    main()

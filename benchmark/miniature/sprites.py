@@ -1,0 +1,172 @@
+"""Draws concepts: one Concept and a random state in, one small RGBA picture out."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from benchmark.miniature.concepts import Concept, Shape
+
+SIDE = 96  # pixels of a finished sprite's longer side
+_OVERSAMPLING = 3
+_MARGIN = 0.04  # free border, so that outlines and warps are not cut
+
+
+def draw(concept: Concept, rng: np.random.Generator) -> Image.Image:
+    """One instance of a concept: random pose, colours, warp and light. RGBA, cropped to content."""
+    pose = concept.poses[rng.integers(len(concept.poses))]
+    colours = {slot: _jitter(values, rng) for slot, values in concept.colours.items()}
+    warp = _Warp(rng)
+    size = SIDE * _OVERSAMPLING
+    canvas = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    pencil = ImageDraw.Draw(canvas)
+    outline = rng.uniform(0.0, 1.4) * size / 100
+    for shape in pose:
+        _paint(pencil, shape, _shade(colours, shape.colour), warp, size, outline)
+    if rng.random() < 0.5:
+        canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    canvas = canvas.rotate(
+        float(np.clip(rng.normal(0, 0.5), -1, 1)) * concept.turn,
+        resample=Image.Resampling.BILINEAR,
+        expand=True,
+    )
+    canvas = canvas.crop(canvas.getbbox())
+    canvas.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    return _light(canvas, rng)
+
+
+def contact_sheet(concepts: list[Concept], columns: int, seed: int = 0) -> Image.Image:
+    """A page of `columns` instances per concept, one concept a row; for looking at."""
+    cell = SIDE + 8
+    page = Image.new("RGB", (columns * cell, len(concepts) * cell), (236, 234, 228))
+    for row, concept in enumerate(concepts):
+        rng = np.random.default_rng([seed, row])
+        for column in range(columns):
+            sprite = draw(concept, rng)
+            x = column * cell + (cell - sprite.width) // 2
+            y = row * cell + (cell - sprite.height) // 2
+            page.paste(sprite, (x, y), sprite)
+    return page
+
+
+class _Warp:
+    """A smooth random deformation of the unit square, shared by all shapes of an instance."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.stretch = np.exp(rng.normal(0, 0.10, 2))
+        self.shear = rng.normal(0, 0.06)
+        self.amplitude = rng.normal(0, 1.6, 4)
+        self.phase = rng.uniform(0, 2 * np.pi, 4)
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """(P, 2) coordinates 0..100 to warped coordinates 0..1, with a margin."""
+        x, y = points[:, 0], points[:, 1]
+        a, p = self.amplitude, self.phase
+        dx = a[0] * np.sin(0.06 * y + p[0]) + a[1] * np.sin(0.13 * x + p[1])
+        dy = a[2] * np.sin(0.06 * x + p[2]) + a[3] * np.sin(0.13 * y + p[3])
+        moved = np.stack([x + dx + self.shear * (50 - y), y + dy], axis=1) - 50
+        moved *= self.stretch / self.stretch.max() * 0.92
+        return _MARGIN + (1 - 2 * _MARGIN) * (moved / 100 + 0.5)
+
+
+def _paint(pencil, shape: Shape, colour, warp: _Warp, size: int, outline: float) -> None:
+    closed, width, points = _trace(shape)
+    pixels = [tuple(p) for p in warp(points) * size]
+    if closed:
+        pencil.polygon(pixels, fill=colour)
+        if outline >= 1:
+            dark = tuple(int(c * 0.55) for c in colour[:3]) + (255,)
+            pencil.line([*pixels, pixels[0], pixels[1]], dark, round(outline), joint="curve")
+        return
+    stroke = max(1, round(width * size / 100))
+    pencil.line(pixels, fill=colour, width=stroke, joint="curve")
+    for x, y in (pixels[0], pixels[-1]):  # round caps
+        r = stroke / 2
+        pencil.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+
+
+def _trace(shape: Shape) -> tuple[bool, float, np.ndarray]:
+    """Closed or open, stroke width, and outline points (P, 2) of a primitive."""
+    n = shape.numbers
+    if shape.kind == "ellipse":
+        t = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+        ring = np.stack([n[2] * np.cos(t), n[3] * np.sin(t)], axis=1)
+        if len(n) == 5:
+            c, s = np.cos(np.radians(n[4])), np.sin(np.radians(n[4]))
+            ring = ring @ np.array([[c, s], [-s, c]])
+        return True, 0.0, ring + n[:2]
+    if shape.kind == "rect":
+        return True, 0.0, _rounded(*n[:4], n[4] if len(n) == 5 else 0.0)
+    if shape.kind == "arc":
+        t = np.radians(np.linspace(n[5], n[6], 24))
+        return False, n[0], np.stack([n[1] + n[3] * np.cos(t), n[2] + n[4] * np.sin(t)], axis=1)
+    if shape.kind in ("poly", "blob"):
+        points = np.array(n).reshape(-1, 2)
+        return True, 0.0, _smooth(points, True) if shape.kind == "blob" else points
+    points = np.array(n[1:]).reshape(-1, 2)
+    return False, n[0], _smooth(points, False) if shape.kind == "curve" else points
+
+
+def _rounded(x0, y0, x1, y1, radius) -> np.ndarray:
+    corners = [(x1, y0, -1, 1, -90), (x1, y1, -1, -1, 0), (x0, y1, 1, -1, 90), (x0, y0, 1, 1, 180)]
+    steps = np.radians(np.linspace(0, 90, 5))
+    arcs = [
+        np.stack(
+            [
+                x + sx * radius + radius * np.cos(steps + np.radians(start)),
+                y + sy * radius + radius * np.sin(steps + np.radians(start)),
+            ],
+            axis=1,
+        )
+        for x, y, sx, sy, start in corners
+    ]
+    return np.concatenate(arcs) if radius else np.array([(c[0], c[1]) for c in corners], float)
+
+
+def _smooth(points: np.ndarray, closed: bool, steps: int = 6) -> np.ndarray:
+    """Catmull-Rom curve through the points."""
+    if closed:
+        padded = np.concatenate([points[-1:], points, points[:2]])
+    else:
+        padded = np.concatenate([points[:1], points, points[-1:]])
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    pieces = []
+    for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
+        cubic = -p0 + 3 * p1 - 3 * p2 + p3
+        square = 2 * p0 - 5 * p1 + 4 * p2 - p3
+        pieces.append(p1 + 0.5 * ((p2 - p0) * t + square * t**2 + cubic * t**3))
+    return np.concatenate(pieces if closed else [*pieces, points[-1:]])
+
+
+def _jitter(values: tuple[str, ...], rng: np.random.Generator) -> tuple[float, float, float]:
+    """One of the typical colours, moved a little in hue, saturation and lightness. HLS."""
+    text = values[rng.integers(len(values))].lstrip("#")
+    red, green, blue = (int(text[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    hue += rng.normal(0, 0.012)
+    lightness = np.clip(lightness + rng.normal(0, 0.035), 0.02, 0.98)
+    saturation = np.clip(saturation * np.exp(rng.normal(0, 0.12)), 0, 1)
+    return hue % 1.0, float(lightness), float(saturation)
+
+
+def _shade(colours: dict, name: str) -> tuple[int, int, int, int]:
+    slot = name.rstrip("+-")
+    hue, lightness, saturation = colours[slot]
+    for sign in name[len(slot) :]:
+        lightness = lightness * 0.72 if sign == "-" else lightness + (1 - lightness) * 0.38
+    return tuple(int(255 * c) for c in colorsys.hls_to_rgb(hue, lightness, saturation)) + (255,)
+
+
+def _light(sprite: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Light from one side, and sometimes a soft focus."""
+    if rng.random() < 0.25:
+        sprite = sprite.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9)))
+    pixels = np.asarray(sprite).astype(np.float32)
+    height, width = pixels.shape[:2]
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.28)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    gain = 1 + strength * (np.cos(angle) * x + np.sin(angle) * y)
+    pixels[..., :3] *= gain[..., None].astype(np.float32)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGBA")

@@ -1,0 +1,77 @@
+"""Renders the image-caption pairs that the miniature CLIP learns from, into one folder."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import open_clip
+
+from benchmark.miniature import captions, concepts, scenes
+
+_VARIANTS = 40  # sprites per concept; none of them is in a benchmark image (other seed)
+_SEED = 7001
+_SHARD = 10_000
+CAPTIONS = 4  # alternative captions per picture
+LENGTH = 40  # token slots kept per caption; the longest has 33
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures (N, 96, 96, 3) uint8 and token ids (N, CAPTIONS, LENGTH) int32, memory-mapped."""
+
+    pictures: np.ndarray
+    tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def render(folder: Path, count: int) -> Pairs:
+    """Render `count` pairs (a multiple of 10,000) into `folder`, or reuse the shards there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = range(count // _SHARD)
+    missing = [i for i in shards if not (folder / f"tokens-{i:03d}.npy").exists()]
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        pool.starmap(_render_shard, [(folder, i) for i in missing], chunksize=1)
+    load = {
+        kind: np.concatenate([np.load(folder / f"{kind}-{i:03d}.npy") for i in shards])
+        for kind in ("pictures", "tokens")
+    }
+    return Pairs(**load)
+
+
+def _render_shard(folder: Path, shard: int) -> None:
+    rng = np.random.default_rng([_SEED, 1, shard])
+    sprite_bank = scenes.bank(_VARIANTS, _SEED)
+    tokenize = open_clip.SimpleTokenizer(context_length=LENGTH)
+    pictures = np.empty((_SHARD, scenes.SIDE, scenes.SIDE, 3), np.uint8)
+    tokens = np.zeros((_SHARD, CAPTIONS, LENGTH), np.int32)
+    for i in range(_SHARD):
+        names = _subject(rng)
+        pictures[i] = scenes.compose(names, scenes.WEB, sprite_bank, rng)[0]
+        texts = [captions.write(names, rng) for _ in range(CAPTIONS)]
+        tokens[i] = tokenize(texts).numpy()
+    for kind, array in (("pictures", pictures), ("tokens", tokens)):
+        temporary = folder / f"{kind}-{shard:03d}.{os.getpid()}.tmp.npy"
+        np.save(temporary, array)
+        os.replace(temporary, folder / f"{kind}-{shard:03d}.npy")
+
+
+def _subject(rng: np.random.Generator) -> list[str]:
+    """One to four concepts, the salient one first; the rest often from its supercategory."""
+    known = list(concepts.load().values())
+    count = int(rng.choice([1, 2, 3, 4], p=[0.35, 0.3, 0.2, 0.15]))
+    first = known[rng.integers(len(known))]
+    names = [first.name]
+    while len(names) < count:
+        kin = [c for c in known if c.group == first.group] if rng.random() < 0.3 else known
+        other = kin[rng.integers(len(kin))].name
+        if other not in names:
+            names.append(other)
+        elif len(kin) <= len(names):
+            count = len(names)
+    return names

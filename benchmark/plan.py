@@ -1,0 +1,137 @@
+"""From flags to units: reads the suite, finds the methods, checks everything, expands, selects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark import backbones, catalogue, errors, suite, tasks
+from benchmark.catalogue import Card
+from benchmark.errors import InputError
+from benchmark.suite import MethodEntry, Suite, TaskFacts, Unit, World
+
+if TYPE_CHECKING:
+    from benchmark.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the flags choose; None where the suite's own value stands."""
+
+    suite: str
+    tasks: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    episodes: int | None = None
+    data_root: Path | None = None
+    backbone: str | None = None
+    plugins: tuple[Path, ...] = ()
+
+    @property
+    def scale(self) -> str:
+        """The miniature, unless a folder with the real images is given."""
+        return "miniature" if self.data_root is None else "paper"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked suite: the units that the flags select, and those that they leave aside."""
+
+    suite: Suite
+    scale: str
+    backbone: Backbone
+    units: tuple[Unit, ...]
+    others: tuple[Unit, ...]  # of the same suite and methods, but not selected
+
+    def reported(self, done: Mapping[str, object]) -> list[Unit]:
+        """The units of the report: the selected, and others that have a record; in suite order."""
+        kept = [unit for unit in self.others if unit.key in done]
+        tasks_of = [*self.suite.tasks, *(u.task for u in self.units)]
+        labels = [*(entry.label for entry in self.suite.methods), *(u.label for u in self.units)]
+        return sorted(
+            {unit.key + unit.label: unit for unit in (*self.units, *kept)}.values(),
+            key=lambda u: (
+                tasks_of.index(u.task),
+                labels.index(u.label),
+                u.seed,
+                u.episode or 0,
+            ),
+        )
+
+
+def make(choice: Choice) -> Plan:
+    """The plan of a run; InputError if the suite or a flag is wrong, before any work is done."""
+    if choice.data_root is not None and not choice.data_root.is_dir():
+        raise InputError(f"--data-root {choice.data_root}: no such folder; see --help")
+    whole = suite.load(choice.suite)
+    cards = catalogue.cards(choice.plugins)
+    whole = replace(whole, methods=whole.methods + _added(whole, cards, choice))
+    backbone = backbones.resolve(choice.backbone, choice.scale)
+    known = (*tasks.TASKS, *tasks.HOLDOUTS)
+    for name in choice.tasks or ():
+        if name not in known:
+            raise errors.unknown("task", name, known)
+    needed = {*whole.tasks, *(choice.tasks or ())}
+    world = World(
+        scale=choice.scale,
+        tasks={name: _task_facts(name, choice.scale, name in needed) for name in known},
+        methods=cards,
+        backbone=backbone.name,
+        weights_sha256=backbone.weights_sha256,
+    )
+    everything = suite.expand(whole, world)
+    chosen = replace(
+        whole,
+        tasks=choice.tasks or whole.tasks,
+        episodes=_episodes(choice.episodes, whole),
+        methods=_chosen(whole, choice),
+    )
+    units = suite.expand(chosen, world, choice.seeds)
+    keys = {(unit.key, unit.label) for unit in units}
+    others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
+    return Plan(whole, choice.scale, backbone, tuple(units), others)
+
+
+def data_root(flag: str | None) -> Path | None:
+    """--data-root, or $CIMLIC_DATA_ROOT, or None: the miniature."""
+    given = flag or os.environ.get("CIMLIC_DATA_ROOT")
+    return Path(given).expanduser().resolve() if given else None
+
+
+def _task_facts(name: str, scale: str, needed: bool) -> TaskFacts:
+    """Reads the split only of tasks that are needed: a scale may not have all."""
+    split, shots, _ = tasks.split_of(name)
+    return TaskFacts(
+        name=name,
+        setting="long-tailed" if shots is None else "few-shot",
+        dataset=split.partition("-")[0],
+        split_sha256=tasks.split_sha256(name, scale) if needed else "",
+        episodes=None if shots is None else tasks.EPISODES,
+    )
+
+
+def _added(whole: Suite, cards: Mapping[str, Card], choice: Choice) -> tuple[MethodEntry, ...]:
+    """Entries beside the suite's: plugin files' methods, and methods that --methods names."""
+    labels = {entry.label for entry in whole.methods}
+    files = {path.resolve() for path in choice.plugins}
+    added = [name for name, card in cards.items() if Path(card.file).resolve() in files]
+    for name in choice.methods or ():
+        if name not in labels and name not in cards:
+            raise errors.unknown("method", name, labels | set(cards))
+        added.append(name)
+    new = (name for name in dict.fromkeys(added) if name not in labels)
+    return tuple(MethodEntry(label=name, method=name) for name in new)
+
+
+def _chosen(whole: Suite, choice: Choice) -> tuple[MethodEntry, ...]:
+    names = choice.methods
+    return tuple(entry for entry in whole.methods if names is None or entry.label in names)
+
+
+def _episodes(given: int | None, whole: Suite) -> int:
+    if given is not None and given < 1:
+        raise InputError(f"--episodes {given}: must be 1 or more")
+    return given or whole.episodes

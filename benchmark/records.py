@@ -1,0 +1,242 @@
+"""What results/ looks like on disk: records, failures, claims. The only file that knows.
+
+    <results>/<suite>/<scale>/records/<task>_<label>_s<seed>[_e<episode>]_<key>.json
+                             /records/....error.json     why a unit failed, until it succeeds
+                             /.locks/<key>.lock          held while a process computes the unit
+                             /report/
+
+A record is the proof that its unit is done: it appears whole or not at all. The fields are
+documented in results/README.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.suite import Unit
+
+if TYPE_CHECKING:
+    import pandas
+
+SCHEMA = 1
+ERROR = ".error.json"
+_NEEDED = {"key": str, "suite": str, "scale": str, "task": str, "label": str, "status": str}
+
+
+def paths(results: Path, suite: str, scale: str) -> Folder:
+    """The folder of one suite at one scale below `results`; nothing is made on disk."""
+    return Folder(Path(results) / suite / scale)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """<results>/<suite>/<scale>: where its parts are."""
+
+    path: Path
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    @property
+    def locks(self) -> Path:
+        """Beside the records, or below $CIMLIC_LOCK_DIR where the results lie on a network."""
+        other = os.environ.get("CIMLIC_LOCK_DIR")
+        if not other:
+            return self.path / ".locks"
+        return Path(other).expanduser() / self.path.parent.name / self.path.name
+
+    def record(self, unit: Unit) -> Path:
+        """Where the unit's record is written."""
+        return self.records / f"{stem(unit)}.json"
+
+    def error(self, unit: Unit) -> Path:
+        """Where the unit's failure is written."""
+        return self.records / f"{stem(unit)}{ERROR}"
+
+    def claim(self, unit: Unit) -> Path:
+        """The unit's lock file, named by what the unit is."""
+        return self.locks / f"{unit.key[:16]}.lock"
+
+
+def stem(unit: Unit) -> str:
+    """`coco-fs-1_coop_s0_e03_1f0c9a77be`: for people; the key inside the record decides."""
+    episode = "" if unit.episode is None else f"_e{unit.episode:02d}"
+    return f"{unit.task}_{unit.label}_s{unit.seed}{episode}_{unit.key[:10]}"
+
+
+def write(folder: Folder, unit: Unit, record: Mapping[str, Any]) -> Path:
+    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field."""
+    path = folder.record(unit)
+    _replace(path, record)
+    folder.error(unit).unlink(missing_ok=True)
+    return path
+
+
+def write_error(folder: Folder, unit: Unit, record: Mapping[str, Any]) -> Path:
+    """Store why the unit failed; it is tried again next time."""
+    path = folder.error(unit)
+    _replace(path, record)
+    return path
+
+
+def _replace(path: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class BadRecord(ValueError):
+    """A file among the records that is none; the message is one line."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The record in a file, or BadRecord if it is cut off or was never one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadRecord(f"{path}: not readable as JSON ({error}); treated as missing") from None
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise BadRecord(f"{path}: not a record of schema {SCHEMA}; treated as missing")
+    for name, kind in _NEEDED.items():
+        if not isinstance(record.get(name), kind):
+            raise BadRecord(f"{path}: field '{name}' is missing; treated as missing")
+    return record
+
+
+@functools.cache
+def complain(line: str) -> None:
+    """Tell the user of a bad record, once a process, without stopping."""
+    print(f"warning: {line}", file=sys.stderr)
+
+
+@dataclass
+class Shelf:
+    """The records of one folder as they stand, by key; `scan` again reads only what changed.
+
+    `stale` names files (path -> mtime in ns) that count as absent until they are rewritten:
+    all of them for a run with --force, the old failures for any run.
+    """
+
+    folder: Folder
+    stale: Mapping[str, int] = field(default_factory=dict)
+    complain: Callable[[str], None] = complain
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+
+    def scan(self) -> list[dict[str, Any]]:
+        """Read new and changed files; return their records, oldest first."""
+        fresh = []
+        for path, mtime in sorted(files(self.folder.records).items(), key=lambda item: item[1]):
+            if mtime in (self._seen.get(path), self.stale.get(path)):
+                continue
+            self._seen[path] = mtime
+            try:
+                record = read(Path(path))
+            except BadRecord as bad:
+                self.complain(str(bad))
+                continue
+            (self.failed if path.endswith(ERROR) else self.done)[record["key"]] = record
+            fresh.append(record)
+        return fresh
+
+    def settled(self, unit: Unit) -> bool:
+        """Whether nothing is left to do for the unit in this run: done, or just failed."""
+        return unit.key in self.done or unit.key in self.failed
+
+
+def files(folder: Path, ending: str = ".json") -> dict[str, int]:
+    """Path -> mtime in ns of a folder's files of that ending; hidden and temporary ones not."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(ending) and not entry.name.startswith("."):
+                with contextlib.suppress(FileNotFoundError):
+                    found[entry.path] = entry.stat().st_mtime_ns
+    return found
+
+
+def outdated(folder: Folder, keys: Collection[str] = ()) -> dict[str, int]:
+    """What a new run counts as absent: earlier failures, and the records of `keys` (--force)."""
+    found = files(folder.records)
+    old = {}
+    for path, mtime in found.items():
+        if path.endswith(ERROR):
+            old[path] = mtime
+        elif keys:
+            with contextlib.suppress(BadRecord):
+                if read(Path(path))["key"] in keys:
+                    old[path] = mtime
+    return old
+
+
+def load(folder: Path | str, failures: bool = True) -> list[dict[str, Any]]:
+    """All records below a folder (records/, one suite and scale, or all of results/), by path.
+
+    With `failures` also why units failed (status "failed"), unless they were done since.
+    """
+    folder = Path(folder)
+    inside = folder.glob("*.json") if folder.name == "records" else folder.rglob("records/*.json")
+    found = []
+    for path in sorted(inside):
+        if not path.name.startswith(".") and (failures or not path.name.endswith(ERROR)):
+            try:
+                found.append(read(path))
+            except BadRecord as bad:
+                complain(str(bad))
+    done = {(r["suite"], r["scale"], r["key"]) for r in found if r["status"] != "failed"}
+    return [
+        r
+        for r in found
+        if r["status"] != "failed" or (r["suite"], r["scale"], r["key"]) not in done
+    ]
+
+
+def frame(folder: Path | str) -> pandas.DataFrame:
+    """The records below a folder as a table: one row a unit that is done or skipped.
+
+    Metrics become columns of their name (`map`, `tail`); other nested fields `seconds.fit`;
+    per_class_ap, train_counts, curve and hyperparameters stay one column each.
+    """
+    import pandas
+
+    rows = []
+    for record in load(folder, failures=False):
+        row = {}
+        for name, value in record.items():
+            if name == "metrics":
+                row |= value
+            elif name in ("n_classes", "seconds", "provenance"):
+                row |= {f"{name}.{inner}": part for inner, part in value.items()}
+            else:
+                row[name] = value
+        rows.append(row)
+    return pandas.DataFrame(rows)

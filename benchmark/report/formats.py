@@ -1,0 +1,189 @@
+"""A Table as Markdown, LaTeX (booktabs), CSV and plain text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import textwrap
+from collections.abc import Sequence
+
+from benchmark.report.cells import Grid, Stat, shots
+from benchmark.report.tables import LONG_TAILED, METRIC, Entry, Table
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+
+
+def tex_text(text: str) -> str:
+    """Text with every character that LaTeX would act on escaped."""
+    return "".join(_TEX.get(c, c) for c in " ".join(text.split()))
+
+
+def md_text(text: str) -> str:
+    """Text with every character that Markdown would act on escaped, on one line."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|~#$" else c for c in " ".join(text.split()))
+
+
+def plain(entry: Entry) -> str:
+    """`32.51 ± 0.40`, with `(n)` where the entry carries one; `± -` when n = 1."""
+    if entry.stat is None:
+        return entry.word
+    return f"{_number(entry.stat)}{f' ({entry.count})' if entry.count else ''}"
+
+
+def _number(stat: Stat) -> str:
+    return f"{stat.mean:.2f} ± {'-' if stat.std is None else f'{stat.std:.2f}'}"
+
+
+# -- Markdown -----------------------------------------------------------------------------------
+
+
+def markdown(table: Table) -> str:
+    """The table under its caption: one grid per task when stacked, else one for all blocks."""
+    marks = " **Best** and *second* of each column are marked." if table.ranked else ""
+    parts = [md_text(table.caption) + marks]
+    for title, head, rows in _grids(table):
+        lines = [f"### {md_text(title)}", ""] if title else []
+        lines.append("| " + " | ".join(["method", *map(md_text, head)]) + " |")
+        lines.append("| :-- |" + " --: |" * len(head))
+        for label, row in zip(table.labels, rows, strict=True):
+            lines.append("| " + " | ".join([md_text(label), *map(_md_entry, row)]) + " |")
+        parts.append("\n".join(lines))
+    if table.notes:
+        parts.append("\n".join(f"- {md_text(note)}" for note in table.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _md_entry(entry: Entry) -> str:
+    mark = {1: "**", 2: "*"}.get(entry.rank, "")
+    if entry.stat is None:
+        return md_text(entry.word)
+    mean, _, rest = plain(entry).partition(" ")
+    return f"{mark}{mean}{mark} {rest}"
+
+
+def _grids(table: Table) -> list[tuple[str, list[str], list[list[Entry]]]]:
+    """(title, columns, rows) for each grid that Markdown and plain text show."""
+    if table.stacked:
+        return [(b.name, list(b.columns), [list(r) for r in b.rows]) for b in table.blocks]
+    head = [f"{b.name} {column}" for b in table.blocks for column in b.columns]
+    rows = [
+        [entry for block in table.blocks for entry in block.rows[i]]
+        for i in range(len(table.labels))
+    ]
+    return [("", head, rows)]
+
+
+# -- plain text ---------------------------------------------------------------------------------
+
+
+def text(table: Table, width: int = 100) -> str:
+    """The table for a terminal: aligned columns, the best of each column with a star."""
+    marks = " * marks the best of a column." if table.ranked else ""
+    lines = textwrap.wrap(table.caption + marks, width)
+    for title, head, rows in _grids(table):
+        body = [[f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row] for row in rows]
+        cells = [[title, *(f"{h} " for h in head)]]
+        cells += [[label, *row] for label, row in zip(table.labels, body, strict=True)]
+        lines += ["", *aligned(cells)]
+    for note in table.notes:
+        lines += textwrap.wrap(note, width, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(lines) + "\n"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with the first column flush left, the others flush right, a rule under the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if j == 0 else cell.rjust(w)
+            for j, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return [lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]]
+
+
+# -- LaTeX --------------------------------------------------------------------------------------
+
+
+def latex(table: Table) -> str:
+    """A `table*` for \\usepackage{booktabs}, with the notes as small print below."""
+    marks = " \\textbf{Best} and \\underline{second} are marked." if table.ranked else ""
+    spec = "l" + "".join("@{\\hskip 1.2em}" + "r" * len(b.columns) for b in table.blocks)
+    tops, rules, start = [], [], 2
+    for block in table.blocks:
+        span = len(block.columns)
+        tops.append(f"\\multicolumn{{{span}}}{{c}}{{{tex_text(block.name)}}}")
+        rules.append(f"\\cmidrule(lr){{{start}-{start + span - 1}}}")
+        start += span
+    heads = [tex_text(c) for b in table.blocks for c in b.columns]
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table*}[t]",
+        "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
+        f"\\caption{{{tex_text(table.caption)}{marks}}}",
+        f"\\label{{tab:{table.name.replace('_', '-')}}}",
+        f"\\begin{{tabular}}{{{spec}}}",
+        "\\toprule",
+        " & ".join(["", *tops]) + " \\\\",
+        "".join(rules),
+        " & ".join(["method", *heads]) + " \\\\",
+        "\\midrule",
+    ]
+    for i, label in enumerate(table.labels):
+        row = [_tex_entry(e) for block in table.blocks for e in block.rows[i]]
+        lines.append(" & ".join([tex_text(label), *row]) + " \\\\")
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    lines += [f"\\par\\smallskip {{\\scriptsize {tex_text(note)}}}" for note in table.notes]
+    return "\n".join([*lines, "\\end{table*}"]) + "\n"
+
+
+def _tex_entry(entry: Entry) -> str:
+    if entry.stat is None:
+        return "--" if entry.word == "-" else tex_text(entry.word)
+    mean = f"{entry.stat.mean:.2f}"
+    mean = {1: f"\\textbf{{{mean}}}", 2: f"\\underline{{{mean}}}"}.get(entry.rank, mean)
+    std = "--" if entry.stat.std is None else f"{entry.stat.std:.2f}"
+    tail = f" ({entry.count})" if entry.count else ""
+    return f"{mean} {{\\tiny$\\pm$\\,{std}{tail}}}"
+
+
+# -- CSV ----------------------------------------------------------------------------------------
+
+
+def comma(table: Table, grid: Grid) -> str:
+    """One row for each task and method, full precision; empty where there is no number."""
+    fewshot = table.name == "table_fs"
+    metrics = ("novel",) if fewshot else LONG_TAILED
+    stream = io.StringIO()
+    out = csv.writer(stream, lineterminator="\n")
+    split = ["dataset", "shots"] if fewshot else []
+    numbers = [f"{metric}_{part}" for metric in metrics for part in ("mean", "std")]
+    counts = ["n", "expected", "missing", "failed", "skipped"]
+    out.writerow(["scale", "task", *split, "method", *numbers, *counts, "reason"])
+    for task in grid.few_shot if fewshot else grid.long_tailed:
+        dataset, column = shots(task) or (task, "")
+        extra = [dataset, column.split("-")[0]] if fewshot else []
+        for label in table.labels:
+            cell = grid.cell(task, label)
+            stats = [cell.stat(METRIC.get(metric, metric)) for metric in metrics]
+            values = [_exact(v) for s in stats for v in ((s.mean, s.std) if s else (None, None))]
+            row = [len(cell.done), cell.expected, cell.missing, len(cell.failed)]
+            reason = "; ".join((*cell.reasons, *cell.errors))
+            out.writerow(
+                [grid.scale, task, *extra, label, *values, *row, len(cell.skipped), reason]
+            )
+    return stream.getvalue()
+
+
+def _exact(number: float | None) -> str:
+    return "" if number is None else f"{number:.6f}"

@@ -1,0 +1,89 @@
+"""report.md: the tables and figures of one run on one page, with what they rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from benchmark.report import tables
+from benchmark.report.cells import Grid
+from benchmark.report.formats import markdown, md_text
+
+
+def page(grid: Grid, figures: dict[str, str]) -> str:
+    """The page as Markdown. `figures`: {file name: caption} of the .png files beside it."""
+    parts = [
+        f"# {md_text(grid.suite)}, {md_text(tables.scale_words(grid.scale))}",
+        "Generated from the records in `../records`; do not edit. "
+        "How numbers are made and what the fields mean: `results/README.md` of the repository.",
+        _facts(grid),
+    ]
+    for title, table in (
+        ("Long-tailed tasks", tables.long_tailed(grid)),
+        ("Few-shot tasks", tables.few_shot(grid)),
+        ("Long-tailed tasks after a softmax", tables.softmax(grid)),
+    ):
+        if table:
+            parts += [f"## {title}", markdown(table).rstrip()]
+            parts += _files(table.name) if table.name != "table_softmax" else []
+    if figures:
+        parts.append("## Figures")
+    for name, caption in figures.items():
+        vector = name.removesuffix(".png") + ".svg"
+        parts.append(f"![{md_text(caption.split(':')[0])}]({name})")
+        parts.append(f"{md_text(caption)} ([svg]({vector}))")
+    return "\n\n".join(parts) + "\n"
+
+
+def _files(name: str) -> list[str]:
+    return [f"As files: [{name}.csv]({name}.csv), [{name}.tex]({name}.tex)."]
+
+
+def _facts(grid: Grid) -> str:
+    """What the numbers rest on, as a two-column table."""
+    records = grid.records
+    done = [r for r in records if r.get("status") == "done"]
+    expected = sum(cell.expected for cell in grid.cells.values())
+    kinds = Counter(r.get("status") for r in records)
+    units = f"{kinds['done']} of {expected} units done"
+    units += f", {kinds['skipped']} skipped" if kinds["skipped"] else ""
+    units += f", {kinds['failed']} failed" if kinds["failed"] else ""
+    unrun = expected - sum(kinds[name] for name in ("done", "skipped", "failed"))
+    units += f", {unrun} not run" if unrun else ""
+    origin = [r.get("provenance") or {} for r in done]
+    seconds = sum(v or 0 for r in done for v in (r.get("seconds") or {}).values())
+    rows = [
+        ("scale", tables.scale_words(grid.scale)),
+        ("records", units + (f"; {grid.unused} of other units left out" if grid.unused else "")),
+        ("gaps", "; ".join(tables.gaps(grid, grid.tasks, grid.labels)) or "none"),
+        ("backbone", _list(_backbone(r) for r in done)),
+        ("splits", _list(f"{r['task']} {str(r.get('split_sha256'))[:10]}" for r in done)),
+        ("selection", _list(str(r.get("selection")) for r in done)),
+        ("commit", _list(_commit(p) for p in origin)),
+        ("dates (UTC)", _range([str(p["utc"])[:10] for p in origin if p.get("utc")])),
+        ("device", _list(str(p["device"]) for p in origin if p.get("device"))),
+        ("computing time", f"{seconds / 60:.1f} minutes, summed over units"),
+    ]
+    lines = ["| | |", "| :-- | :-- |"]
+    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
+
+
+def _backbone(record: dict) -> str:
+    weights = record.get("weights_sha256")
+    return str(record.get("backbone")) + (f" (weights {weights[:10]})" if weights else "")
+
+
+def _commit(provenance: dict) -> str:
+    commit = provenance.get("commit")
+    return (commit[:10] if commit else "unknown") + (" + edits" if provenance.get("dirty") else "")
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts)) or "none"
+
+
+def _range(dates: list[str]) -> str:
+    if not dates:
+        return "unknown"
+    first, last = min(dates), max(dates)
+    return first if first == last else f"{first} to {last}"

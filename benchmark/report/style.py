@@ -1,0 +1,148 @@
+"""One look for every figure: palette, markers, hatches, fonts, and bytes that repeat exactly."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+# Okabe and Ito's eight colours, which people with the common colour blindnesses tell apart; the
+# order alternates dark and light so that the first few also differ when printed in grey.
+COLOURS = (
+    "#999999",
+    "#56B4E9",
+    "#E69F00",
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#F0E442",
+)
+# Strokes only: a hatch of dots makes an SVG file five times as large.
+HATCHES = ("", "////", "----", "\\\\\\\\", "xxxx", "||||", "//", "++++", "\\\\")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-", (0, (6, 1.5, 1.2, 1.5)))
+
+INK = "#222222"  # text and bar edges
+FAINT = "#6B6B6B"  # subtitles, notes
+GRID = "#E3E3E3"
+BAND = "#F5F6F8"  # background of every other group
+
+_SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "font.size": 10.5,
+    "axes.titlesize": 13,
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "hatch.linewidth": 0.9,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "cimlic",  # element ids repeat from run to run
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # a label may hold a dollar sign
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn in every figure."""
+
+    colour: str
+    hatch: str
+    marker: str
+    dash: object
+
+
+def look(index: int) -> Look:
+    """The look of the method at `index` in the suite's order; the first 72 differ, for there are
+    eight colours and nine hatches and markers."""
+    return Look(
+        COLOURS[index % len(COLOURS)],
+        HATCHES[index % len(HATCHES)],
+        MARKERS[index % len(MARKERS)],
+        DASHES[index % len(DASHES)],
+    )
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """matplotlib's defaults with this look, whatever the user's own matplotlibrc says."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
+
+
+def canvas() -> tuple[Figure, Axes]:
+    """One figure with one pair of axes and quiet horizontal lines; no global state is touched."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.9), layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    return figure, axes
+
+
+def headings(axes: Axes, title: str, subtitle: str) -> None:
+    """A bold title and a quiet line below it, flush with the left edge of the axes."""
+    at = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.annotate(title, xytext=(0, 27), fontsize=13, fontweight="bold", va="bottom", **at)
+    axes.annotate(subtitle, xytext=(0, 11), fontsize=9.5, color=FAINT, va="bottom", **at)
+
+
+def bar(axes: Axes, x: float, height: float, width: float, look: Look) -> tuple[Patch, Patch]:
+    """A bar with a white hatch and a dark outline, as (filling, outline)."""
+    filling = axes.bar(
+        x, height, width, color=look.colour, hatch=look.hatch, edgecolor="white", linewidth=0
+    )
+    outline = axes.bar(x, height, width, color="none", edgecolor=INK, linewidth=0.8)
+    return filling[0], outline[0]
+
+
+def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str]) -> None:
+    """The legend in one centred block under the axes, where it can hide no data; the figure
+    grows with its rows, so that the axes keep their height."""
+    columns = min(len(labels), max(1, 96 // (max(map(len, labels)) + 7)))
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.235 * (rows - 1))
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        handlelength=2.2,
+        handleheight=1.1,
+        columnspacing=1.8,
+    )
+
+
+def rendered(figure: Figure) -> dict[str, bytes]:
+    """The figure as {"png": bytes, "svg": bytes}, without dates or program versions inside."""
+    out = {}
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        stream = io.BytesIO()
+        figure.savefig(
+            stream, format=kind, dpi=160, metadata=metadata, bbox_inches="tight", pad_inches=0.15
+        )
+        out[kind] = stream.getvalue()
+    return out

@@ -1,0 +1,181 @@
+"""The tables of a report as data: which method and metric stand where, and the notes below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmark.report.cells import Cell, Grid, Stat, shots
+
+LONG_TAILED = ("total", "head", "medium", "tail", "var")
+METRIC = {"total": "map", "novel": "headline", "softmax": "map_softmax"}  # column -> record
+UNRANKED = ("var", "n")  # a small variance of bad APs is no merit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a table: a Stat, or else a word. `rank` 1 is the column's best, 2 the second."""
+
+    stat: Stat | None = None
+    word: str = "-"
+    count: str = ""  # n behind the number, where the block has no column for it
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns that belong together; `rows` holds one list of entries per label of the table."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`stacked`: plain text and Markdown show the blocks below each other, not side by side."""
+
+    name: str
+    caption: str
+    labels: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...]
+    stacked: bool
+
+    @property
+    def ranked(self) -> bool:
+        """Whether any column has a best value to mark."""
+        return any(entry.rank for block in self.blocks for row in block.rows for entry in row)
+
+
+def scale_words(scale: str) -> str:
+    """How captions name the scale, so that nobody takes miniature numbers for COCO or VOC."""
+    return "miniature (rendered images, not COCO/VOC)" if scale == "miniature" else f"{scale} scale"
+
+
+def long_tailed(grid: Grid) -> Table | None:
+    """Total, head, medium and tail mAP and variance on every long-tailed task."""
+    caption = (
+        f"Long-tailed tasks, {scale_words(grid.scale)}: mAP in percent of all, head, medium and "
+        "tail classes and the population variance of per-class AP; mean ± sample standard "
+        "deviation over n seeds."
+    )
+    return _stacked(grid, "table_lt", caption, LONG_TAILED)
+
+
+def softmax(grid: Grid) -> Table | None:
+    """Total mAP without and with a per-image softmax, of the methods that record it."""
+    labels = [
+        label
+        for label in grid.labels_of(grid.long_tailed)
+        if any(grid.cell(task, label).stat("map_softmax") for task in grid.long_tailed)
+    ]
+    caption = (
+        f"Second metric, {scale_words(grid.scale)}: total mAP of raw scores (the headline) and "
+        "after a softmax over the classes of each image, for methods that score with CLIP logits."
+    )
+    return _stacked(grid, "table_softmax", caption, ("total", "softmax"), labels)
+
+
+def _stacked(
+    grid: Grid,
+    name: str,
+    caption: str,
+    columns: tuple[str, ...],
+    labels: list[str] | None = None,
+) -> Table | None:
+    tasks = grid.long_tailed
+    labels = grid.labels_of(tasks) if labels is None else labels
+    if not labels:
+        return None
+    blocks = []
+    for task in tasks:
+        cells = [grid.cell(task, label) for label in labels]
+        rows = [[*(_entry(c, name) for name in columns), Entry(word=count(c))] for c in cells]
+        # The first column says why a row is empty; repeating it in each column is noise.
+        rows = [
+            [r[0], *(e if e.stat else Entry() for e in r[1:-1]), r[-1]] if not r[0].stat else r
+            for r in rows
+        ]
+        blocks.append(Block(task, (*columns, "n"), _ranked((*columns, "n"), rows)))
+    notes = tuple(gaps(grid, tasks, labels))
+    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=True)
+
+
+def few_shot(grid: Grid) -> Table | None:
+    """Novel-class mAP, a column for each number of shots, a block for each dataset."""
+    labels = grid.labels_of(grid.few_shot)
+    if not labels:
+        return None
+    datasets: dict[str, list[tuple[str, str]]] = {}
+    for task in grid.few_shot:
+        dataset, column = shots(task) or (task, "novel")
+        datasets.setdefault(dataset, []).append((column, task))
+    blocks = []
+    for dataset, members in datasets.items():
+        columns = tuple(column for column, _ in members)
+        rows = [
+            [_entry(grid.cell(task, label), "novel", counted=True) for _, task in members]
+            for label in labels
+        ]
+        blocks.append(Block(dataset, columns, _ranked(columns, rows)))
+    caption = (
+        f"Few-shot tasks, {scale_words(grid.scale)}: mAP over the novel classes in percent; "
+        "mean ± sample standard deviation over the episodes (n in parentheses)."
+    )
+    notes = tuple(gaps(grid, grid.few_shot, labels))
+    return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, stacked=False)
+
+
+def count(cell: Cell) -> str:
+    """n, or `n/expected` while units are missing."""
+    if not cell.expected:
+        return "-"
+    return f"{len(cell.done)}/{cell.expected}" if cell.missing else f"{len(cell.done)}"
+
+
+def named(grid: Grid, task: str, label: str) -> str:
+    """A legend's entry: the label and the n behind its numbers."""
+    return f"{label} (n = {count(grid.cell(task, label))})"
+
+
+def gaps(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    """One line for each cell that is not complete, with the reason."""
+    for task in tasks:
+        for label in labels:
+            cell = grid.cell(task, label)
+            where = f"{label} on {task}"
+            if cell.skipped:
+                yield f"{where}: skipped, {'; '.join(cell.reasons)}"
+            if cell.missing:
+                line = f"{where}: {cell.missing} of {cell.expected} units missing"
+                if cell.failed:
+                    line += f", of them {len(cell.failed)} failed ({'; '.join(cell.errors)})"
+                yield line
+
+
+def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
+    found = cell.stat(METRIC.get(column, column))
+    if found is None:
+        return Entry(word=cell.state if cell.state in ("skipped", "failed") else "-")
+    return Entry(found, count=count(cell) if counted else "")
+
+
+def _ranked(
+    columns: Sequence[str], rows: Iterable[Sequence[Entry]]
+) -> tuple[tuple[Entry, ...], ...]:
+    """The rows with best and second best marked per column.
+
+    Values are compared as printed, to two decimals: equal ones share a rank, and a column with
+    only one distinct value has no best.
+    """
+    grid = [list(row) for row in rows]
+    for j, column in enumerate(columns):
+        printed = [round(row[j].stat.mean, 2) if row[j].stat else None for row in grid]
+        best = sorted({v for v in printed if v is not None}, reverse=True)[:2]
+        if column in UNRANKED or len(best) < 2:
+            continue
+        for row, shown in zip(grid, printed, strict=True):
+            if shown in best:
+                row[j] = Entry(row[j].stat, row[j].word, row[j].count, best.index(shown) + 1)
+    return tuple(tuple(row) for row in grid)

@@ -1,0 +1,90 @@
+"""Base states of few-shot methods: trained once, kept in the cache, loaded by every episode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark import locks, records
+from benchmark.suite import Unit, canonical
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchmark.tasks import LabelledImages
+
+
+class Busy(Exception):
+    """Another process is building the state; come back later."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a base stage left behind: its tensors, how long it took, its loss curve."""
+
+    tensors: dict[str, torch.Tensor]
+    seconds: float
+    curve: list[dict[str, Any]]
+
+
+def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
+    """What a base state is: the method as the unit sets it, and the images that it learns from.
+
+    No task and no episode, so 1-shot and 5-shot episodes start from one state.
+    """
+    content = hashlib.sha256(canonical([base.images.paths, base.class_names]).encode())
+    content.update(base.labels.astype("uint8").tobytes())
+    return {
+        "method": unit.method,
+        "method_version": unit.method_version,
+        "hyperparameters": dict(unit.hyperparameters),
+        "base_sha256": content.hexdigest(),
+        "weights_sha256": unit.weights_sha256,
+        "backbone": unit.backbone,
+        "scale": unit.scale,
+        "seed": unit.seed,
+    }
+
+
+def fetch(
+    what: Mapping[str, Any], folder: Path, stale: Mapping[str, int], build: Callable[[], State]
+) -> State:
+    """The state that `what` identifies, always read from its file below `folder`.
+
+    Whoever comes first builds it under a lock; Busy while someone else does. A file that
+    `stale` lists (path -> mtime in ns) is built anew.
+    """
+    path = folder / f"{hashlib.sha256(canonical(what).encode()).hexdigest()}.safetensors"
+    if not _there(path, stale):
+        with locks.claimed(path.with_suffix(".lock")) as mine:
+            if not mine:
+                raise Busy
+            if not _there(path, stale):
+                _save(path, build())
+    return _read(path)
+
+
+def _there(path: Path, stale: Mapping[str, int]) -> bool:
+    return path.exists() and path.stat().st_mtime_ns != stale.get(str(path))
+
+
+def _save(path: Path, state: State) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.tensors.items()}
+    extra = {"seconds": json.dumps(state.seconds), "curve": json.dumps(state.curve)}
+    with records.atomic(path) as temporary:
+        save_file(tensors, str(temporary), metadata=extra)
+
+
+def _read(path: Path) -> State:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt", device="cpu") as file:
+        extra = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return State(tensors, json.loads(extra["seconds"]), json.loads(extra["curve"]))

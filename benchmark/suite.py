@@ -1,0 +1,264 @@
+"""Suites and units: what a suite's YAML asks for, and the identity of each unit of work."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark import errors, strict
+from benchmark.errors import InputError
+
+FOLDER = Path(__file__).parent / "suites"
+SCALES = ("miniature", "paper")
+FEW_SHOT_SEED = 0  # a few-shot unit varies by its episode, never by its seed
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names
+_CONDITIONS = ("scale", "setting", "task", "dataset")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Hyperparameters for the tasks that `when` describes: all its fields must match."""
+
+    when: Mapping[str, tuple[str, ...]]  # field -> the values that match
+    set: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One row of the tables: a plugin and the hyperparameters that the suite gives it."""
+
+    label: str
+    method: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A parsed suite file; `origin` names it in errors, `summary` is its first comment line."""
+
+    name: str
+    tasks: tuple[str, ...]
+    seeds: tuple[int, ...]
+    episodes: int
+    methods: tuple[MethodEntry, ...]
+    origin: str = "suite"
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a unit must know of a task before any image is read."""
+
+    name: str
+    setting: str
+    dataset: str
+    split_sha256: str
+    episodes: int | None = None  # how many a few-shot task has; None: long-tailed
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """What a unit must know of a method before one is made."""
+
+    name: str
+    version: int
+    deterministic: bool
+    defaults: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """All that a suite is expanded against: the scale, its tasks, the methods, the backbone."""
+
+    scale: str
+    tasks: Mapping[str, TaskFacts]
+    methods: Mapping[str, MethodFacts]
+    backbone: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: a method on a task with one seed, or on one episode."""
+
+    task: str
+    label: str
+    method: str
+    method_version: int
+    hyperparameters: tuple[tuple[str, Any], ...]  # sorted by name
+    scale: str
+    seed: int
+    episode: int | None
+    split_sha256: str
+    backbone: str
+    weights_sha256: str
+
+    @property
+    def key(self) -> str:
+        """sha256 of what the unit is: no label, path, device, date, worker or suite name."""
+        identity = dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
+        del identity["label"]
+        return hashlib.sha256(canonical(identity).encode()).hexdigest()
+
+    @property
+    def seed_identity(self) -> str:
+        """What the unit's seeds derive from: no method, so all methods see the same batches."""
+        return f"{self.task}/{self.split_sha256}/seed {self.seed}/episode {self.episode}"
+
+    @property
+    def text(self) -> str:
+        """For people: `coco-fs-1 coop episode 3`."""
+        turn = f"seed {self.seed}" if self.episode is None else f"episode {self.episode}"
+        return f"{self.task} {self.label} {turn}"
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling for one value; ValueError for NaN and infinity."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def seed_of(identity: str, purpose: str) -> int:
+    """A seed in [0, 2**32) for one purpose ("batches", "init") of what `identity` names."""
+    return int.from_bytes(hashlib.sha256(f"{identity}\n{purpose}".encode()).digest()[:4], "big")
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The names that `--suite` accepts beside a path to a .yaml file."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load(name: str, folder: Path = FOLDER) -> Suite:
+    """The suite of that name, or of that .yaml file; InputError names the file and the field."""
+    named = not name.endswith((".yaml", ".yml"))
+    path = folder / f"{name}.yaml" if named else Path(name)
+    if not path.is_file():
+        raise errors.unknown("suite", name, names(folder))
+    origin = f"{folder.name}/{path.name}" if named else name
+    data, summary = strict.read(path, origin)
+    fields = strict.Fields(data, origin, ("name", "tasks", "seeds", "episodes", "methods"))
+    name = fields.get("name", str)
+    if not _NAME.fullmatch(name) or name == "reference":
+        raise InputError(f"{origin}: name: '{name}' cannot name a results folder; use another")
+    seeds = fields.items("seeds", int)
+    episodes = fields.get("episodes", int)
+    if min(seeds) < 0 or episodes < 1:
+        raise InputError(f"{origin}: seeds must be 0 or more, episodes 1 or more")
+    methods = fields.get("methods", dict)
+    if not methods:
+        raise InputError(f"{origin}: methods: there is none; add one")
+    entries = tuple(_entry(label, methods[label], origin) for label in methods)
+    return Suite(name, fields.items("tasks", str), seeds, episodes, entries, origin, summary)
+
+
+def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
+    where = f"{origin}: methods.{label}"
+    if not isinstance(label, str) or not _NAME.fullmatch(label):
+        raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
+    known = ("method", "hyperparameters", "overrides")
+    fields = strict.Fields({} if data is None else data, where, known)
+    overrides = []
+    for number, item in enumerate(fields.get("overrides", list, [])):
+        at = f"{where}.overrides[{number}]"
+        part = strict.Fields(item, at, ("when", "set"))
+        when = strict.Fields(part.get("when", dict), f"{at}.when", _CONDITIONS)
+        wanted = {}
+        for key, value in when.data.items():
+            values = value if isinstance(value, list) else [value]
+            wanted[key] = tuple(strict.typed(v, str, f"{at}.when.{key}") for v in values)
+        overrides.append(Override(wanted, part.get("set", dict)))
+    given = fields.get("hyperparameters", dict, {})
+    return MethodEntry(label, fields.get("method", str, label), given, tuple(overrides))
+
+
+def expand(suite: Suite, world: World, seeds: tuple[int, ...] | None = None) -> list[Unit]:
+    """All units of the suite at the world's scale, checked: InputError for whatever is wrong.
+
+    `seeds` replaces the suite's own. A deterministic method is run for the suite's first seed
+    or the first episode only, which stands for all of them.
+    """
+    for name in suite.tasks:
+        if name not in world.tasks:
+            raise InputError(f"{suite.origin}: tasks: {errors.unknown('task', name, world.tasks)}")
+    for entry in suite.methods:
+        _check(entry, suite, world)
+    units = []
+    for task in (world.tasks[name] for name in suite.tasks):
+        if task.episodes is not None and suite.episodes > task.episodes:
+            text = f"{suite.episodes} asked for, {task.name} has {task.episodes}"
+            raise InputError(f"{suite.origin}: episodes: {text}; use at most that many")
+        for entry in suite.methods:
+            facts = world.methods[entry.method]
+            settings = _settings(entry, facts, task, suite, world.scale)
+            if task.episodes is None:
+                turns = [(seed, None) for seed in seeds or suite.seeds]
+                first = (suite.seeds[0], None)
+            else:
+                turns = [(FEW_SHOT_SEED, number + 1) for number in range(suite.episodes)]
+                first = turns[0]
+            units += [
+                Unit(
+                    task=task.name,
+                    label=entry.label,
+                    method=facts.name,
+                    method_version=facts.version,
+                    hyperparameters=settings,
+                    scale=world.scale,
+                    seed=seed,
+                    episode=episode,
+                    split_sha256=task.split_sha256,
+                    backbone=world.backbone,
+                    weights_sha256=world.weights_sha256,
+                )
+                for seed, episode in ([first] if facts.deterministic else turns)
+            ]
+    return units
+
+
+def _check(entry: MethodEntry, suite: Suite, world: World) -> None:
+    """That the entry's method exists and that each condition could come true."""
+    where = f"{suite.origin}: methods.{entry.label}"
+    if entry.method not in world.methods:
+        raise InputError(f"{where}: {errors.unknown('method', entry.method, world.methods)}")
+    tasks = world.tasks.values()
+    known = {
+        "scale": set(SCALES),
+        "setting": {task.setting for task in tasks},
+        "task": {task.name for task in tasks},
+        "dataset": {task.dataset for task in tasks},
+    }
+    for number, override in enumerate(entry.overrides):
+        for key, values in override.when.items():
+            for value in values:
+                if value not in known[key]:
+                    problem = errors.unknown(key, value, known[key])
+                    raise InputError(f"{where}.overrides[{number}].when: {problem}")
+
+
+def _settings(
+    entry: MethodEntry, facts: MethodFacts, task: TaskFacts, suite: Suite, scale: str
+) -> tuple[tuple[str, Any], ...]:
+    """The defaults of the method's signature, then the entry's values, then its overrides."""
+    where = f"{suite.origin}: methods.{entry.label}"
+    here = {"scale": scale, "setting": task.setting, "task": task.name, "dataset": task.dataset}
+    values = dict(facts.defaults)
+    layers = [(f"{where}.hyperparameters", {}, entry.hyperparameters)]
+    layers += [
+        (f"{where}.overrides[{i}].set", item.when, item.set)
+        for i, item in enumerate(entry.overrides)
+    ]
+    for at, when, given in layers:
+        for name, value in given.items():
+            if name not in facts.defaults:
+                kind = f"hyperparameter of {facts.name}"
+                raise InputError(f"{at}: {errors.unknown(kind, str(name), facts.defaults)}")
+            value = strict.like(value, facts.defaults[name], f"{at}.{name}")
+            if all(here[key] in wanted for key, wanted in when.items()):
+                values[name] = value
+    return tuple(sorted(values.items()))

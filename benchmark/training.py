@@ -1,0 +1,107 @@
+"""The one training loop: batches, optimiser, schedule, EMA and the loss curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.method import Run
+
+OPTIMISERS = ("sgd", "adamw")
+SCHEDULES = ("constant", "cosine", "onecycle")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. `ema` is the decay of an exponential moving average, 0 for none.
+
+    schedule  "cosine": CoOp's, per epoch, the first `warmup` epochs at 1e-5;
+              "onecycle": one cycle over all steps, `rise` of them rising.
+    """
+
+    epochs: int
+    lr: float
+    batch_size: int = 32
+    optimiser: str = "adamw"
+    weight_decay: float = 1e-4
+    schedule: str = "constant"
+    warmup: int = 0
+    rise: float = 0.1
+    ema: float = 0.0
+
+
+def train(
+    parameters: Iterable[nn.Parameter],
+    loss_of: Callable[[Tensor], Tensor],
+    count: int,
+    recipe: Recipe,
+    run: Run,
+    stage: str,
+) -> None:
+    """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
+
+    The order of batches depends on the unit and the stage, not on the method. With EMA the
+    parameters end as their moving average. The curve gets the mean loss of each epoch.
+    """
+    parameters = list(parameters)
+    steps = math.ceil(count / recipe.batch_size)
+    if not recipe.epochs:
+        return
+    optimiser = _optimiser(parameters, recipe)
+    schedule = _schedule(optimiser, recipe, steps)
+    average = [p.detach().clone() for p in parameters] if recipe.ema else []
+    order = run.generator(f"batches {stage}")
+    for epoch in range(recipe.epochs):
+        losses = []
+        for indices in torch.randperm(count, generator=order).split(recipe.batch_size):
+            loss = loss_of(indices)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.detach())
+            if average:
+                torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
+        mean = float(torch.stack(losses).mean())
+        run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
+    if average:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, average, strict=True):
+                parameter.copy_(value)
+
+
+def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """Biases, norms and other one-dimensional parameters do not decay."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9)
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr)
+    raise ValueError(f"optimiser: unknown '{recipe.optimiser}'; known: {', '.join(OPTIMISERS)}")
+
+
+def _schedule(optimiser, recipe: Recipe, steps: int):
+    if recipe.schedule == "onecycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.lr, total_steps=recipe.epochs * steps + 1, pct_start=recipe.rise
+        )
+
+    def factor(step: int) -> float:
+        epoch = step // steps
+        if epoch < recipe.warmup:
+            return 1e-5 / recipe.lr
+        if recipe.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+        if recipe.schedule == "constant":
+            return 1.0
+        raise ValueError(f"schedule: unknown '{recipe.schedule}'; known: {', '.join(SCHEDULES)}")
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

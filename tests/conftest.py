@@ -1,0 +1,67 @@
+"""Shared by the tests: the tiny world, installed for one test or for processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tiny
+
+
+class World:
+    """A folder with the tiny world, and the command run in it, here or in a new process."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture):
+        self.folder, self.capsys = folder, capsys
+        self.results = folder / "results"
+        self.records = self.results / "tiny" / "miniature" / "records"
+        self.log = folder / "log"
+
+    def arguments(self, *flags: str) -> list[str]:
+        """The flags after those that every run needs; a later one wins."""
+        ours = ["--suite", str(self.folder / "tiny.yaml"), "--plugin", str(self.folder / "fast.py")]
+        return [*ours, "--results-dir", str(self.results), "--device", "cpu", *map(str, flags)]
+
+    def run(self, *flags: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of the command, in this process."""
+        from benchmark.command import main
+
+        self.capsys.readouterr()
+        code = main(self.arguments("--workers", "1", *flags))
+        return code, *self.capsys.readouterr()
+
+    def start(self, *flags: str, **environment: str) -> subprocess.Popen:
+        """The command in a process (and a process group) of its own."""
+        command = [sys.executable, str(Path(tiny.__file__)), *self.arguments(*flags)]
+        return subprocess.Popen(
+            command,
+            env=os.environ | {"TINY": str(self.folder)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def computed(self) -> list[str]:
+        """What the fast methods noted: a line for each fit and each base stage."""
+        return self.log.read_text().split() if self.log.exists() else []
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, capsys):
+    """The tiny world in this process, with a cache of its own."""
+    for name in ("CIMLIC_LOCK_DIR", "CIMLIC_DATA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CIMLIC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINY_LOG", str(tmp_path / "log"))
+
+    def put(target, name, value):
+        monkeypatch.setattr(target, name, value, raising=False)
+
+    tiny.install(tiny.make(tmp_path), put)
+    return World(tmp_path, capsys)

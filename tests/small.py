@@ -1,0 +1,50 @@
+"""A small drawn data set and the miniature CLIP on it, for tests of features and methods."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmark import backbones, clip, features, tasks
+from benchmark.method import Run
+from benchmark.miniature import concepts, scenes, sprites
+
+CLASSES = ("dog", "car", "cup", "traffic light", "banana")
+
+
+@cache
+def the_clip() -> clip.Clip:
+    """The shipped miniature CLIP on the CPU."""
+    return clip.load(backbones.resolve(None, "miniature"))
+
+
+@cache
+def _bank() -> scenes.Bank:
+    known = concepts.load()
+    return {
+        name: [sprites.draw(known[name], np.random.default_rng([5, i])) for i in range(4)]
+        for name in CLASSES
+    }
+
+
+def images(folder: Path, count: int = 24, seed: int = 0) -> tasks.LabelledImages:
+    """`count` pictures of one or two of the five classes, written below the folder."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((count, len(CLASSES)), np.float32)
+    paths = []
+    for row in range(count):
+        chosen = [row % len(CLASSES), *rng.choice(len(CLASSES), rng.integers(0, 2))]
+        labels[row, chosen] = 1
+        names = [CLASSES[k] for k in dict.fromkeys(chosen)]
+        picture, _ = scenes.compose(names, scenes.WEB, _bank(), rng)
+        paths.append(f"{seed}-{row:03d}.png")
+        picture.save(folder / paths[-1])
+    return tasks.LabelledImages(tasks.ImageList(folder, tuple(paths)), labels, CLASSES)
+
+
+def run(folder: Path, identity: str = "test") -> Run:
+    """A Run as the harness makes it, with its cache below the folder."""
+    store = features.FeatureStore(the_clip(), folder / "cache")
+    return Run(clip=the_clip(), store=store, device="cpu", identity=identity)
