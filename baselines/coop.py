@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark import losses
 from benchmark.method import Method
@@ -13,13 +13,25 @@ from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 
 
+def _best_offset(logits: Tensor, labels: Tensor, loss, steps: int = 200) -> Tensor:
+    """The offset (C,) that minimises loss(logits + offset, labels) for fixed logits (N, C)."""
+    offset = nn.Parameter(-logits.mean(dim=0))
+    optimiser = torch.optim.Adam([offset], lr=0.1)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss(logits + offset, labels).backward()
+        optimiser.step()
+    return offset.detach()
+
+
 class CoOp(Method):
     """Global view, shared or class-specific context, the authors' optimiser and schedule.
 
     The authors train with softmax cross entropy. Several labels to an image need a multi-label
-    loss, and CLIP's logits (about 20 to 30, all positive) need an offset before a sigmoid: one
-    learned number, the same for all classes, which no ranking of images depends on. It starts
-    where the mean training logit meets the log odds of a label.
+    loss, and CLIP's logits (all positive, the same level for frequent and rare classes) need an
+    offset before a sigmoid: one learned number a class, on which no ranking of images depends.
+    It starts where it minimises the loss with the first context; otherwise the context would
+    spend itself on telling frequent classes from rare ones.
     """
 
     name = "coop"
@@ -52,10 +64,10 @@ class CoOp(Method):
         self.learned = nn.Parameter(start)
         image = self._image(train_set.images, run)
         labels = torch.from_numpy(train_set.labels).to(run.device)
-        with torch.no_grad():
-            mean = self._logits(image, clip.logit_scale).mean()
-            self.offset = nn.Parameter(torch.logit(labels.mean()) - mean)
         loss = losses.make(self.loss, labels, self.db_constants)
+        with torch.no_grad():
+            logits = self._logits(image, clip.logit_scale)
+        self.offset = nn.Parameter(_best_offset(logits, labels, loss))
 
         def loss_of(indices):
             return loss(

@@ -12,19 +12,17 @@ from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 
-_REGION_SCALE = 20.0  # of the cosines that weigh regions (`models/dualcoop.py`)
-_POOLED_SCALE = 5.0  # after pooling: 20 * 5 = CLIP's 100
-
-
-def two_way_logits(regions: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+def two_way_logits(
+    regions: Tensor, positive: Tensor, negative: Tensor, scale: float = 100.0
+) -> Tensor:
     """Logits (N, 2, C), negative prompt first, of regions (N, L, D) and text (C, D), normalised.
 
-    The positive prompt's cosines decide, by a softmax over regions, where both prompts look.
+    The positive prompt's cosines decide, by a softmax over regions, where both prompts look. Its
+    factor is a fifth of the logits' `scale`, CLIP's own: 20 and 100 in `models/dualcoop.py`.
     """
-    yes = _REGION_SCALE * regions @ positive.T
-    no = _REGION_SCALE * regions @ negative.T
-    weight = yes.softmax(dim=1)
-    return _POOLED_SCALE * torch.stack([(weight * no).sum(1), (weight * yes).sum(1)], dim=1)
+    yes, no = (scale * regions @ text.T for text in (positive, negative))
+    weight = (yes / 5).softmax(dim=1)
+    return torch.stack([(weight * no).sum(1), (weight * yes).sum(1)], dim=1)
 
 
 class DualCoOp(Method):
@@ -64,7 +62,7 @@ class DualCoOp(Method):
         views = self._views(train_set.images, run)
 
         def loss_of(indices):
-            logits = self._logits(self._regions(views, indices.numpy(), run))
+            logits = self._logits(self._regions(views, indices.numpy(), run), run)
             loss = losses.two_way_asymmetric(
                 logits, labels[indices], self.gamma_neg, self.gamma_pos, self.clip
             )
@@ -79,7 +77,7 @@ class DualCoOp(Method):
     def predict(self, images, run):
         views = self._views(images, run)
         parts = np.array_split(np.arange(len(images)), max(1, len(images) // 256))
-        logits = [self._logits(self._regions(views, part, run)) for part in parts]
+        logits = [self._logits(self._regions(views, part, run), run) for part in parts]
         return torch.cat(logits).softmax(dim=1)[:, 1]
 
     def _views(self, images, run) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +88,6 @@ class DualCoOp(Method):
         whole, local = (torch.from_numpy(np.array(v[indices])).to(run.device) for v in views)
         return F.normalize(torch.cat([whole[:, None], local], dim=1), dim=-1)
 
-    def _logits(self, regions: Tensor) -> Tensor:
+    def _logits(self, regions: Tensor, run) -> Tensor:
         positive, negative = (F.normalize(self.encoder(c), dim=-1) for c in self.contexts)
-        return two_way_logits(regions, positive, negative)
+        return two_way_logits(regions, positive, negative, run.clip.logit_scale)
