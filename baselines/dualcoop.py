@@ -12,6 +12,7 @@ from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 
+
 def two_way_logits(
     regions: Tensor, positive: Tensor, negative: Tensor, scale: float = 100.0
 ) -> Tensor:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark import datasets, plan, splits, tasks
+from benchmark import catalogue, datasets, splits, tasks
 from benchmark.miniature import build, captions, concepts, scenes, sprites
 
 
 @pytest.fixture(scope="module")
 def root():
     """The built miniature, shared with the main job through the cache folder."""
-    return build.ensure(plan.cache())
+    return build.ensure(catalogue.cache())
 
 
 def test_there_are_80_concepts_and_20_have_vocs_spelling():
