@@ -21,8 +21,8 @@ LOCAL_KINDS = ("tokens", "value")
 class Clip:
     """An open_clip model in eval mode and float32, all parameters frozen.
 
-    `visual` and `text` are its towers; `dim` is the width D of the shared space, `logit_scale`
-    the trained temperature's inverse (100 for OpenAI's models).
+    `visual` is its image tower, `logit_scale` the inverse of the trained temperature (100 for
+    OpenAI's models).
     """
 
     def __init__(self, backbone: Backbone, model: nn.Module, tokenizer, device: str) -> None:
@@ -36,7 +36,6 @@ class Clip:
         self.mean = torch.tensor(settings["mean"], device=device).view(3, 1, 1)
         self.std = torch.tensor(settings["std"], device=device).view(3, 1, 1)
         self.logit_scale = float(self.model.logit_scale.exp())
-        self.dim = int(self.model.text_projection.shape[1])
 
     @property
     def preprocessing(self) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -73,16 +74,19 @@ class FeatureStore:
         """Local features come with the global one: both files are written in one pass."""
         pixels = self.pixels(images)
         local = kind if kind in LOCAL_KINDS else None
-        parts: dict[str, list[np.ndarray]] = {"global": [], **({local: []} if local else {})}
-        for start in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
-            views = image_views(self.clip.visual, self.clip.normalise(batch), local)
-            for name, view in zip(parts, views, strict=False):
-                parts[name].append(view.float().cpu().numpy())
-        for name, arrays in parts.items():
-            whole = np.concatenate(arrays)
-            with _Building(self._feature_path(images, name), whole.shape, np.float32) as array:
-                array[:] = whole
+        arrays: dict[str, np.ndarray] = {}
+        with ExitStack() as files:
+            for start in range(0, len(images), _BATCH):
+                batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
+                views = image_views(self.clip.visual, self.clip.normalise(batch), local)
+                for name, view in zip(("global", local), views, strict=True):
+                    if name is None:
+                        continue
+                    if name not in arrays:
+                        shape = (len(images), *view.shape[1:])
+                        building = _Building(self._feature_path(images, name), shape, np.float32)
+                        arrays[name] = files.enter_context(building)
+                    arrays[name][start : start + len(view)] = view.float().cpu().numpy()
 
 
 class _Building:

@@ -101,16 +101,27 @@ class Run:
 
 
 def hyperparameters(cls: type[Method]) -> dict[str, Any]:
-    """Names and defaults of `__init__`; InputError if one has no default or is not a keyword."""
-    found = {}
-    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue  # object.__init__, of a method without hyperparameters
-        if parameter.default is parameter.empty:
-            raise InputError(
-                f"{inspect.getfile(cls)}: {cls.__name__}.__init__: {parameter.name} needs a default"
-            )
-        found[parameter.name] = parameter.default
+    """Names and defaults of `__init__`; where it takes **others, those of the base class follow.
+
+    InputError if one has no default.
+    """
+    found: dict[str, Any] = {}
+    for owner in cls.__mro__:
+        if "__init__" not in vars(owner) or owner is object:
+            continue
+        others = False
+        for parameter in list(inspect.signature(owner.__init__).parameters.values())[1:]:
+            if parameter.kind is parameter.VAR_KEYWORD:
+                others = True
+            elif parameter.default is parameter.empty:
+                raise InputError(
+                    f"{inspect.getfile(cls)}: {owner.__name__}.__init__: "
+                    f"{parameter.name} needs a default"
+                )
+            else:
+                found.setdefault(parameter.name, parameter.default)
+        if not others:
+            break
     return found
 
 
