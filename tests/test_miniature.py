@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
-from benchmark import catalogue, datasets, splits, tasks
+from benchmark import backbones, catalogue, clip, datasets, features, metrics, splits, tasks
 from benchmark.miniature import build, captions, concepts, scenes, sprites
+from benchmark.prompts import template_features
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +141,26 @@ def test_tasks_of_the_miniature_load_with_official_counts(root):
     assert len(task.train.images) == 1909 and counts["person"] == 1128 and counts["bear"] == 6
     assert [len(task.groups[g]) for g in ("head", "medium", "tail")] == [22, 33, 25]
     tasks.check_files(task)
+
+
+@pytest.mark.parametrize(
+    "name, low, high, card",
+    [("coco-lt", 35, 65, (47.8, 46.6)), ("voc-lt", 55, 85, (78.5, 78.0))],
+)
+def test_its_clip_is_as_good_as_its_card_says_and_as_hard_as_meant(root, name, low, high, card):
+    frozen = clip.load(backbones.resolve(None, "miniature"))
+    store = features.FeatureStore(frozen, catalogue.cache())
+    task = tasks.load(name, "miniature", root)
+    text = template_features(frozen, task.class_names, "a photo of a {}.").T
+
+    def total(scores):
+        return metrics.average_precision(scores.numpy(), task.test.labels).mean()
+
+    patches = np.array(store.features(task.test.images, "tokens"))
+    whole = np.array(store.features(task.test.images, "global"))
+    total_global = total(F.normalize(torch.from_numpy(whole), dim=-1) @ text)
+    cosines = F.normalize(torch.from_numpy(patches), dim=-1) @ text
+    total_local = total(cosines.topk(6, dim=1).values.mean(dim=1))
+    assert low <= total_global <= high
+    assert total_local >= 0.6 * total_global
+    assert (total_global, total_local) == pytest.approx(card, abs=0.3)

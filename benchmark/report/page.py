@@ -51,7 +51,6 @@ def _facts(grid: Grid) -> str:
     unrun = expected - sum(kinds[name] for name in ("done", "skipped", "failed"))
     units += f", {unrun} not run" if unrun else ""
     origin = [r.get("provenance") or {} for r in done]
-    seconds = sum(v or 0 for r in done for v in (r.get("seconds") or {}).values())
     rows = [
         ("scale", tables.scale_words(grid.scale)),
         ("records", units + (f"; {grid.unused} of other units left out" if grid.unused else "")),
@@ -62,10 +61,18 @@ def _facts(grid: Grid) -> str:
         ("commit", _list(_commit(p) for p in origin)),
         ("dates (UTC)", _range([str(p["utc"])[:10] for p in origin if p.get("utc")])),
         ("device", _list(str(p["device"]) for p in origin if p.get("device"))),
-        ("computing time", f"{seconds / 60:.1f} minutes, summed over units"),
+        ("computing time", f"{_seconds(done) / 60:.1f} minutes, summed over units"),
     ]
     lines = ["| | |", "| :-- | :-- |"]
     return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
+
+
+def _seconds(done: list[dict]) -> float:
+    """All units' seconds; a base stage, which every episode's record states, counts once."""
+    times = [(r, r.get("seconds") or {}) for r in done]
+    bases = {(r["label"], s["base"]) for r, s in times if s.get("base")}
+    own = sum((s.get("fit") or 0) + (s.get("predict") or 0) for _, s in times)
+    return own + sum(seconds for _, seconds in bases)
 
 
 def _backbone(record: dict) -> str:
