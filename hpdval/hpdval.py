@@ -29,7 +29,7 @@ class HPDVAL(Method):
     alpha, k          weight of the global view (eq. 5); k best of 196 patches, kept as a fraction
     scale             factor on the score before the loss; the text names none, so 1
     loss              "db*", "db", "asl" or "bce"; db_constants "coco" or "voc", as in DB's configs
-    positive          DB*'s factor on positive logits: "frequency" (eq. 14, 15) or a number
+    positive          DB*'s factor on positive logits: "frequency" (eq. 14, 15), or "5.0" and such
     focal_on          "element", or "batch" as in the released helper
     similarity        "cosine" (eq. 4) or "released": see equations.py
     tied              which context the consistency ties to the template: "global" or "local"
@@ -49,7 +49,7 @@ class HPDVAL(Method):
         similarity: str = "cosine",
         loss: str = "db*",
         db_constants: str = "coco",
-        positive: str | float = "frequency",
+        positive: str = "frequency",
         focal_on: str = "element",
         distillation: float = 1.0,
         consistency: float = 1.0,
@@ -186,7 +186,8 @@ class HPDVAL(Method):
         if self.loss.startswith("db"):
             options = {"focal_on": self.focal_on}
             if self.loss == "db*":
-                options["positive"] = self.positive
+                scalar = self.positive != "frequency"
+                options["positive"] = float(self.positive) if scalar else self.positive
         return losses.make(self.loss, labels, self.db_constants, **options)
 
     def _labels(self, train_set, run: Run) -> Tensor:
@@ -228,7 +229,7 @@ class HPDVALReleased(HPDVAL):
         alpha: float = 0.5,
         k: int = 16,
         similarity: str = "released",
-        positive: str | float = 5.0,
+        positive: str = "5.0",
         focal_on: str = "batch",
         distillation: float = 0.0,
         tied: str = "local",

@@ -108,5 +108,5 @@ def test_the_presets_say_what_the_text_and_the_code_say():
     assert (text["stage1_lr"], text["stage1_epochs"], text["stage2_lr"]) == (1e-5, 20, 5e-6)
     assert (text["similarity"], text["tied"], text["positive"]) == ("cosine", "global", "frequency")
     assert (code["alpha"], code["k"], code["batch_size"], code["ema"]) == (0.5, 16, 16, 0.998)
-    assert (code["similarity"], code["tied"], code["positive"]) == ("released", "local", 5.0)
+    assert (code["similarity"], code["tied"], code["positive"]) == ("released", "local", "5.0")
     assert code["focal_on"] == "batch" and code["distillation"] == 0.0

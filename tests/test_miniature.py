@@ -128,7 +128,7 @@ def test_voc_annotations_give_the_lists_of_each_protocol(root, name, file, year,
 def test_an_image_is_a_function_of_version_and_path(root, tmp_path):
     split = splits.read("voc-lt", "miniature")
     path = splits.entries(split, "test.txt")[5][0]
-    row = next(r for r in build._read(build._HERE / "images" / "VOC2007_test.txt") if r[0] == path)
+    row = next(r for r in build._read("VOC2007_test") if r[0] == path)
     (tmp_path / path).parent.mkdir(parents=True)
     build._start_worker()
     build._render_one(tmp_path, *row)

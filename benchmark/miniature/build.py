@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 import numpy as np
 from filelock import FileLock
 
-from benchmark.miniature import concepts, scenes
+from benchmark.miniature import concepts, labels, scenes
+from benchmark.miniature.labels import VERSION
 
-VERSION = 1
 _HERE = Path(__file__).parent
 _VARIANTS = 24  # sprites per concept
 _CHUNK = 500  # images per job
@@ -59,7 +59,7 @@ def ensure(cache: Path) -> Path:
 
 def build(root: Path, workers: int | None = None) -> None:
     """Render every image of the world files below `root` and write the annotations."""
-    sets = {path.stem: _read(path) for path in sorted((_HERE / "images").glob("*.txt"))}
+    sets = {path.stem: _read(path.stem) for path in sorted(labels.IMAGES.glob("*.txt"))}
     jobs = [
         (root, rows[start : start + _CHUNK])
         for rows in sets.values()
@@ -82,22 +82,20 @@ def _digest() -> str:
     """Changes with everything that decides how a picture looks."""
     digest = hashlib.sha256()
     files = [_HERE / f for f in ("concepts.yaml", "scenes.py", "sprites.py", "build.py")]
-    for path in [*files, *sorted((_HERE / "images").glob("*.txt"))]:
+    for path in [*files, *sorted(labels.IMAGES.glob("*.txt"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
 
 
-def _read(path: Path) -> list[tuple[str, list[str], frozenset[str]]]:
+def _read(name: str) -> list[tuple[str, list[str], frozenset[str]]]:
     """Rows of a world file: image path, concept names, and those present only as difficult."""
     coco = list(concepts.load())
-    voc = sorted((c.voc, name) for name, c in concepts.load().items() if c.voc)
-    names = [name for _, name in voc] if path.stem.startswith("VOC") else coco
-    rows = []
-    for line in path.read_text().splitlines():
-        image, *labels = line.split()
-        hard = frozenset(names[int(label[:-1])] for label in labels if label.endswith("d"))
-        rows.append((image, [names[int(label.rstrip("d"))] for label in labels], hard))
-    return rows
+    voc = [name for _, name in sorted((c.voc, c.name) for c in concepts.load().values() if c.voc)]
+    names = voc if name.startswith("VOC") else coco
+    return [
+        (path, [names[k] for k in sorted(sure + hard)], frozenset(names[k] for k in hard))
+        for path, sure, hard in labels.read_world(name)
+    ]
 
 
 _bank: scenes.Bank = {}  # of this worker process
