@@ -69,15 +69,16 @@ def make(choice: Choice) -> Plan:
     whole = suite.load(choice.suite)
     cards = catalogue.cards(choice.plugins)
     whole = replace(whole, methods=whole.methods + _added(whole, cards, choice))
-    backbone = backbones.resolve(choice.backbone, choice.scale)
     known = (*tasks.TASKS, *tasks.HOLDOUTS)
     for name in choice.tasks or ():
         if name not in known:
             raise errors.unknown("task", name, known)
     needed = {*whole.tasks, *(choice.tasks or ())}
+    facts = {name: _task_facts(name, choice.scale, name in needed) for name in known}
+    backbone = backbones.resolve(choice.backbone, choice.scale)  # last: it may download weights
     world = World(
         scale=choice.scale,
-        tasks={name: _task_facts(name, choice.scale, name in needed) for name in known},
+        tasks=facts,
         methods=cards,
         backbone=backbone.name,
         weights_sha256=backbone.weights_sha256,

@@ -60,7 +60,10 @@ def read(name: str, scale: str) -> Split:
     """Read and check a manifest, not yet its list files; InputError names file and field."""
     known = names(scale)
     if not known:
-        raise InputError(f"{FOLDER / scale}: no split files for scale '{scale}'; fetch them first")
+        raise InputError(
+            f"{FOLDER / scale}: this version has no split files of the {scale} scale; "
+            "leave --data-root out to run the miniature"
+        )
     if name not in known:
         raise unknown("split", name, known)
     return _parse(FOLDER / scale / name / "manifest.json", name, scale)
