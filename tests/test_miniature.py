@@ -46,6 +46,12 @@ def test_every_pose_of_every_concept_can_be_drawn_and_instances_differ():
         assert one.tobytes() != two.tobytes()
 
 
+def test_the_readmes_overview_is_drawn_by_the_code():
+    stored = Image.open(Path(__file__).parents[1] / "docs" / "concepts.png").convert("RGB")
+    apart = np.abs(np.asarray(sprites.overview(), int) - np.asarray(stored, int))
+    assert apart.mean() < 1  # grey levels; other versions of Pillow may round otherwise
+
+
 def test_a_scene_holds_each_named_object_in_its_frame():
     names = ["dog", "cup", "car", "person"]
     known = concepts.load()

@@ -260,3 +260,13 @@ def test_frequency_uses_class_means_and_leaves_absent_classes_out():
     ]
     counts, aps = frequency.per_class(records)
     assert counts.tolist() == [5, 200] and aps.tolist() == [15.0, 50.0]
+
+
+def test_a_base_stage_that_many_episodes_share_counts_once():
+    from benchmark.report import page
+
+    episodes = [
+        {"label": "a", "seconds": {"base": 60.5, "fit": 2.0, "predict": 1.0}} for _ in range(10)
+    ]
+    other = [{"label": "b", "seconds": {"base": None, "fit": 4.0, "predict": None}}]
+    assert page._seconds(episodes + other) == 60.5 + 30 + 4

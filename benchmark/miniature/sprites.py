@@ -1,12 +1,17 @@
-"""Draws concepts: one Concept and a random state in, one small RGBA picture out."""
+"""Draws concepts: one Concept and a random state in, one small RGBA picture out.
+
+`python -m benchmark.miniature.sprites FILE.png` draws the overview of all concepts.
+"""
 
 from __future__ import annotations
 
 import colorsys
+import sys
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from benchmark.miniature import concepts
 from benchmark.miniature.concepts import Concept, Shape
 
 SIDE = 96  # pixels of a finished sprite's longer side
@@ -37,17 +42,16 @@ def draw(concept: Concept, rng: np.random.Generator) -> Image.Image:
     return _light(canvas, rng)
 
 
-def contact_sheet(concepts: list[Concept], columns: int, seed: int = 0) -> Image.Image:
-    """A page of `columns` instances per concept, one concept a row; for looking at."""
-    cell = SIDE + 8
-    page = Image.new("RGB", (columns * cell, len(concepts) * cell), (236, 234, 228))
-    for row, concept in enumerate(concepts):
-        rng = np.random.default_rng([seed, row])
-        for column in range(columns):
-            sprite = draw(concept, rng)
-            x = column * cell + (cell - sprite.width) // 2
-            y = row * cell + (cell - sprite.height) // 2
-            page.paste(sprite, (x, y), sprite)
+def overview(columns: int = 16, cell: int = 76) -> Image.Image:
+    """One instance of every concept, in class order; the README's picture."""
+    known = list(concepts.load().values())
+    page = Image.new("RGB", (columns * cell, -(-len(known) // columns) * cell), (244, 242, 236))
+    for place, concept in enumerate(known):
+        sprite = draw(concept, np.random.default_rng([2, place]))
+        sprite.thumbnail((cell - 10, cell - 10))
+        x = place % columns * cell + (cell - sprite.width) // 2
+        y = place // columns * cell + (cell - sprite.height) // 2
+        page.paste(sprite, (x, y), sprite)
     return page
 
 
@@ -170,3 +174,7 @@ def _light(sprite: Image.Image, rng: np.random.Generator) -> Image.Image:
     gain = 1 + strength * (np.cos(angle) * x + np.sin(angle) * y)
     pixels[..., :3] *= gain[..., None].astype(np.float32)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGBA")
+
+
+if __name__ == "__main__":
+    overview().save(sys.argv[1], optimize=True)
