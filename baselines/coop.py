@@ -24,6 +24,11 @@ def _best_offset(logits: Tensor, labels: Tensor, loss, steps: int = 200) -> Tens
     return offset.detach()
 
 
+def logits(image: Tensor, text: Tensor, scale: float) -> Tensor:
+    """`scale` times the cosines (N, C) of normalised images (N, D) and text features (C, D)."""
+    return scale * image @ F.normalize(text, dim=-1).T
+
+
 class CoOp(Method):
     """Global view, shared or class-specific context, the authors' optimiser and schedule.
 
@@ -32,6 +37,9 @@ class CoOp(Method):
     offset before a sigmoid: one learned number a class, on which no ranking of images depends.
     It starts where it minimises the loss with the first context; otherwise the context would
     spend itself on telling frequent classes from rare ones.
+
+    The authors crop and flip at random; the features of `views` such views of each image are
+    cached, and training goes through them in turn.
     """
 
     name = "coop"
@@ -49,11 +57,14 @@ class CoOp(Method):
         lr: float = 0.002,
         weight_decay: float = 5e-4,
         warmup: int = 1,
+        augment: str = "crop+flip",
+        views: int = 8,
     ) -> None:
         self.context, self.class_specific, self.init = context, class_specific, init
         self.loss, self.db_constants = loss, db_constants
         self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
         self.lr, self.weight_decay = lr, weight_decay
+        self.augment, self.views = augment, views
 
     def fit(self, train_set, run) -> None:
         clip = run.clip
@@ -66,13 +77,15 @@ class CoOp(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
-            logits = self._logits(image, clip.logit_scale)
-        self.offset = nn.Parameter(_best_offset(logits, labels, loss))
+            start = logits(image, self.encoder(self.learned), clip.logit_scale)
+        self.offset = nn.Parameter(_best_offset(start, labels, loss))
+
+        draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
-            return loss(
-                self._logits(image[indices], clip.logit_scale) + self.offset, labels[indices]
-            )
+            image = F.normalize(draw(indices), dim=-1)
+            scores = logits(image, self.encoder(self.learned), clip.logit_scale)
+            return loss(scores + self.offset, labels[indices])
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
@@ -81,11 +94,9 @@ class CoOp(Method):
 
     @torch.no_grad()
     def predict(self, images, run):
-        return self._logits(self._image(images, run), run.clip.logit_scale) + self.offset
+        image = self._image(images, run)
+        return logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
 
     def _image(self, images, run):
         features = torch.from_numpy(np.array(run.features(images))).to(run.device)
         return F.normalize(features, dim=-1)
-
-    def _logits(self, image, scale: float):
-        return scale * image @ F.normalize(self.encoder(self.learned), dim=-1).T

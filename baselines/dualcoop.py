@@ -16,18 +16,33 @@ from benchmark.training import Recipe, train
 def two_way_logits(
     regions: Tensor, positive: Tensor, negative: Tensor, scale: float = 100.0
 ) -> Tensor:
-    """Logits (N, 2, C), negative prompt first, of regions (N, L, D) and text (C, D), normalised.
+    """Logits (N, 2, C), negative prompt first, of normalised regions (N, L, D) and text (C, D).
 
     The positive prompt's cosines decide, by a softmax over regions, where both prompts look. Its
     factor is a fifth of the logits' `scale`, CLIP's own: 20 and 100 in `models/dualcoop.py`.
     """
-    yes, no = (scale * regions @ text.T for text in (positive, negative))
+    yes, no = (scale * regions @ F.normalize(text, dim=-1).T for text in (positive, negative))
     weight = (yes / 5).softmax(dim=1)
     return torch.stack([(weight * no).sum(1), (weight * yes).sum(1)], dim=1)
 
 
+def normalised_regions(whole: Tensor, local: Tensor, kind: str) -> Tensor:
+    """What the prompts look at, (B, 1 + L, D): the pooled feature, then one of each place.
+
+    Local features of the kind "regions", the authors', begin with the pooled token's own; before
+    those of other kinds goes the `whole` image's feature (B, D).
+    """
+    if kind != "regions":
+        local = torch.cat([whole[:, None], local], dim=1)
+    return F.normalize(local, dim=-1)
+
+
 class DualCoOp(Method):
-    """Two shared contexts, region aggregation, asymmetric loss; the authors' defaults for COCO."""
+    """Two shared contexts, region aggregation, asymmetric loss; the authors' defaults for COCO.
+
+    The authors augment each picture anew; here training goes in turn through the cached features
+    of `views` random views of each image.
+    """
 
     name = "dualcoop"
     scores = "probabilities"
@@ -36,7 +51,7 @@ class DualCoOp(Method):
         self,
         context: int = 16,
         class_specific: bool = False,
-        local: str = "value",
+        local: str = "regions",
         loss_weight: float = 0.03,
         gamma_neg: float = 2.0,
         gamma_pos: float = 1.0,
@@ -46,11 +61,14 @@ class DualCoOp(Method):
         lr: float = 0.002,
         weight_decay: float = 5e-4,
         warmup: int = 1,
+        augment: str = "cutout+randaugment",
+        views: int = 8,
     ) -> None:
         self.context, self.class_specific, self.local = context, class_specific, local
         self.loss_weight, self.gamma_neg, self.gamma_pos = loss_weight, gamma_neg, gamma_pos
         self.clip, self.epochs, self.batch_size = clip, epochs, batch_size
         self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
+        self.augment, self.views = augment, views
 
     def fit(self, train_set, run) -> None:
         self.encoder = PromptEncoder(run.clip, train_set.class_names)
@@ -60,10 +78,13 @@ class DualCoOp(Method):
             starts = [s.repeat(len(train_set.class_names), 1, 1) for s in starts]
         self.contexts = [nn.Parameter(s) for s in starts]  # positive, negative
         labels = torch.from_numpy(train_set.labels).to(run.device)
-        views = self._views(train_set.images, run)
+        local, whole = (
+            run.training_features(train_set.images, kind, self.augment, self.views)
+            for kind in (self.local, "global")  # computing the local ones yields the global ones
+        )
 
         def loss_of(indices):
-            logits = self._logits(self._regions(views, indices.numpy(), run), run)
+            logits = self._logits(whole(indices), local(indices), run)
             loss = losses.two_way_asymmetric(
                 logits, labels[indices], self.gamma_neg, self.gamma_pos, self.clip
             )
@@ -76,19 +97,14 @@ class DualCoOp(Method):
 
     @torch.no_grad()
     def predict(self, images, run):
-        views = self._views(images, run)
-        parts = np.array_split(np.arange(len(images)), max(1, len(images) // 256))
-        logits = [self._logits(self._regions(views, part, run), run) for part in parts]
+        local, whole = run.features(images, self.local), run.features(images)
+        logits = []
+        for part in np.array_split(np.arange(len(images)), max(1, len(images) // 256)):
+            views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
+            logits.append(self._logits(*views, run))
         return torch.cat(logits).softmax(dim=1)[:, 1]
 
-    def _views(self, images, run) -> tuple[np.ndarray, np.ndarray]:
-        return run.features(images, "global"), run.features(images, self.local)
-
-    def _regions(self, views, indices: np.ndarray, run) -> Tensor:
-        """Normalised regions (B, 1 + L, D), the pooled feature first, as in the authors' code."""
-        whole, local = (torch.from_numpy(np.array(v[indices])).to(run.device) for v in views)
-        return F.normalize(torch.cat([whole[:, None], local], dim=1), dim=-1)
-
-    def _logits(self, regions: Tensor, run) -> Tensor:
-        positive, negative = (F.normalize(self.encoder(c), dim=-1) for c in self.contexts)
+    def _logits(self, whole: Tensor, local: Tensor, run) -> Tensor:
+        regions = normalised_regions(whole, local, self.local)
+        positive, negative = (self.encoder(context) for context in self.contexts)
         return two_way_logits(regions, positive, negative, run.clip.logit_scale)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from benchmark import zoo
 from benchmark.errors import InputError, unknown
 
 LOCAL = "local-dir:"
+RANDOM = "random"
 MINIATURE = Path(__file__).parent / "miniature" / "clip"
 DEFAULT = {"miniature": f"{LOCAL}{MINIATURE}", "paper": "ViT-B-16-quickgelu:openai"}
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True)
@@ -20,59 +28,193 @@ class Backbone:
 
     name: str  # for records and captions; says nothing of where files lie
     model: str  # open_clip's model name, or local-dir:FOLDER
-    weights: Path
+    weights: Path | None  # None: drawn at random with a fixed seed
     weights_sha256: str
+    mean: tuple[float, ...] | None = None  # of the pixels it was trained on; None: open_clip's
+    std: tuple[float, ...] | None = None
 
 
-def resolve(spec: str | None, scale: str) -> Backbone:
-    """The backbone of `NAME:TAG`, `NAME:/path/to/weights` or `local-dir:FOLDER`; None: the default.
+def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
+    """The backbone of a --backbone text; None: the scale's default.
 
-    InputError, in one line, where the form, the model, the tag or the file does not exist.
+    spec       `NAME:TAG`, `NAME:/path/to/weights`, `NAME:random` or `local-dir:FOLDER`.
+    download   False: published weights must be in the hub cache already, and files are hashed but
+               not opened with torch.
+    InputError, in one line, where the form, the model, the tag or the file does not exist or does
+    not fit.
     """
     spec = spec or DEFAULT[scale]
     if spec.startswith(LOCAL):
-        folder = Path(spec.removeprefix(LOCAL)).expanduser()
-        weights = folder / "open_clip_model.safetensors"
-        for needed in (folder / "open_clip_config.json", weights):
-            if not needed.is_file():
-                raise InputError(f"--backbone {spec}: {needed} is missing; name a folder with it")
-        name = "miniature-clip" if folder.resolve() == MINIATURE else folder.name
-        return Backbone(name, f"{LOCAL}{folder}", weights, sha256(weights))
+        return _folder(spec, open_it=download)
     model, separator, tag = spec.partition(":")
     if not (model and separator and tag):
         raise InputError(
-            f"--backbone {spec}: expected NAME:TAG, NAME:/path/to/weights or {LOCAL}FOLDER"
+            f"--backbone {spec}: expected NAME:TAG, NAME:/path/to/weights, NAME:{RANDOM} "
+            f"or {LOCAL}FOLDER"
         )
-    weights = _weights(model, tag)
-    name = f"{model}:{weights.name if '/' in tag else tag}"
-    return Backbone(name, model, weights, sha256(weights))
+    if model not in zoo.models():
+        raise unknown("backbone model", model, filter(_usable, zoo.models()))
+    if not _usable(model):
+        raise _unusable(spec)
+    if tag == RANDOM:
+        text = f"open_clip's random weights of {model}, seed 0"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Backbone(spec, model, None, digest, *_pixels(model))
+    if "/" in tag or tag.endswith(SUFFIXES):
+        return _file(spec, model, Path(tag).expanduser(), open_it=download)
+    return _published(spec, model, tag, download)
 
 
 @cache
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _weights(model: str, tag: str) -> Path:
-    """The weights file of a published tag (downloaded by open_clip if need be) or a given path."""
-    import open_clip
-
-    if model not in open_clip.list_models():
-        raise unknown("backbone model", model, open_clip.list_models())
-    if "/" in tag:
-        path = Path(tag).expanduser()
-        if not path.is_file():
-            raise InputError(f"--backbone {model}:{tag}: no such weights file")
-        return path
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    if tag not in tags:
-        raise unknown(f"weights tag of {model}", tag, tags)
+    """Hex digest of a file's bytes; InputError if they cannot be read."""
     try:
-        return Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(model, tag)))
-    except Exception as error:  # the hub client has many kinds of them, all meaning: not there
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"weights file {path}: cannot be read ({reason})") from None
+
+
+def _folder(spec: str, open_it: bool) -> Backbone:
+    folder = Path(spec.removeprefix(LOCAL)).expanduser()
+    weights, config = folder / "open_clip_model.safetensors", folder / "open_clip_config.json"
+    for needed in (config, weights):
+        if not os.path.isfile(needed):
+            raise InputError(f"--backbone {spec}: {needed} is missing; name a folder with it")
+    try:
+        usable = _usable("", json.loads(config.read_text(encoding="utf-8"))["model_cfg"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"--backbone {model}:{tag}: cannot download the weights ({type(error).__name__}); "
-            f"fetch them where there is a network and pass {model}:/path/to/weights"
-        ) from error
+            f"--backbone {spec}: {config} is not a model configuration "
+            f"({type(error).__name__}); expected open_clip's, with model_cfg"
+        ) from None
+    if not usable:
+        raise _unusable(spec)
+    if folder.resolve() == MINIATURE:
+        return Backbone("miniature-clip", f"{LOCAL}{folder}", weights, sha256(weights))
+    found = Backbone(folder.resolve().name, f"{LOCAL}{folder}", weights, sha256(weights))
+    return _opened(found) if open_it else found
+
+
+def _published(spec: str, model: str, tag: str, download: bool) -> Backbone:
+    """Published weights, from the hub cache or, if allowed, the hub."""
+    own = zoo.weights(model)
+    both = own | _other_activation(model)
+    if tag not in both:
+        raise unknown(f"weights tag of {model}", tag, (*own, RANDOM))
+    entry = both[tag]
+    _check_activation(spec, model, entry, f"the published weights '{tag}'", tag)
+    weights = zoo.cached(entry)
+    if weights is None:
+        name, files = zoo.repository(entry)
+        ways = (
+            f"get {' or '.join(files)} of huggingface.co/{name} and pass {model}:/path/to/it, or "
+            f"fill the hub cache: hf download {name} {files[0]}"
+        )
+        if not download:
+            raise InputError(
+                f"--backbone {spec}: the weights are not on this machine; the same command "
+                f"without --status, --dry-run or --report downloads them; or {ways}"
+            )
+        try:
+            weights = zoo.download(entry)
+        except InputError as error:
+            raise InputError(f"--backbone {spec}: no weights: {error}; {ways}") from error
+    _check_format(spec, model, weights)
+    return Backbone(spec, model, weights, sha256(weights), entry["mean"], entry["std"])
+
+
+def _file(spec: str, model: str, path: Path, open_it: bool) -> Backbone:
+    """A weights file of the user's; what is known of it must fit the model."""
+    if not os.path.isfile(path):  # Path.is_file raises where a folder may not be entered
+        raise InputError(f"--backbone {spec}: no such weights file; check path and permissions")
+    digest = sha256(path)
+    source = zoo.of_cache(path.absolute())
+    if digest in zoo.openai():
+        raise _program(spec, zoo.openai()[digest])
+    if source:
+        _check_activation(spec, model, source[2], f"this file, {source[0]}:{source[1]},", path)
+    _check_format(spec, model, path)
+    pixels = (source[2]["mean"], source[2]["std"]) if source else _pixels(model)
+    found = Backbone(f"{model}:{path.name}", model, path, digest, *pixels)
+    return _opened(found) if open_it else found
+
+
+def _opened(found: Backbone) -> Backbone:
+    """The same, if its file holds its weights: better said here than once by each worker."""
+    from benchmark import weights  # brings torch
+
+    weights.check(found)
+    return found
+
+
+def _usable(model: str, config: Mapping[str, Any] | None = None) -> bool:
+    """Whether the text tower has room for learned prompts: causal, with CLIP's tokenizer."""
+    config = config or zoo.models()[model]
+    text = config["text_cfg"]
+    foreign = {"hf_model_name", "hf_tokenizer_name", "no_causal_mask"} & text.keys()
+    return not (foreign or "multimodal_cfg" in config or "siglip" in model.lower())
+
+
+def _unusable(spec: str) -> InputError:
+    return InputError(
+        f"--backbone {spec}: its text tower is not CLIP's causal one with CLIP's tokenizer, "
+        "which the methods need; use a CLIP model such as ViT-B-16 or RN50"
+    )
+
+
+def _check_activation(spec: str, model: str, entry: Mapping[str, Any], what: str, tag) -> None:
+    """InputError if the weights were trained with another activation than the model computes."""
+    models = zoo.models()
+    trained = bool(entry.get("quick_gelu"))
+    if trained == bool(models[model].get("quick_gelu")):
+        return
+    names = (zoo.quick(model), model.removesuffix("-quickgelu"))
+    fits = [name for name in names if name in models]
+    fits = [name for name in fits if bool(models[name].get("quick_gelu")) == trained]
+    kind = "with" if trained else "without"
+    advice = f"use {fits[0]}:{tag}" if fits else "open_clip has no model for them"
+    raise InputError(f"--backbone {spec}: {what} were trained {kind} QuickGELU; {advice}")
+
+
+def _other_activation(model: str) -> dict[str, zoo.Entry]:
+    """The published weights of the same architecture with the other activation."""
+    other = {zoo.quick(model), model.removesuffix("-quickgelu")} - {model}
+    return {tag: entry for name in other for tag, entry in zoo.weights(name).items()}
+
+
+def _check_format(spec: str, model: str, path: Path) -> None:
+    """InputError for a file that cannot be read as mere numbers."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(
+            f"--backbone {spec}: {path.name} is not a weights file; expected {', '.join(SUFFIXES)}"
+        )
+    if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return  # reading it will say what is wrong
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise _program(spec, model)
+
+
+def _program(spec: str, model: str) -> InputError:
+    """The refusal of a TorchScript archive, with the way to the same weights as numbers."""
+    entry = zoo.weights(model).get("openai")
+    where = ""
+    if entry:
+        name, files = zoo.repository(entry)
+        where = f": {files[0]} of huggingface.co/{name}, as {zoo.quick(model)}:/path/to/it"
+    return InputError(
+        f"--backbone {spec}: a TorchScript archive is a program, and is not run; "
+        f"use the same weights as .safetensors{where}"
+    )
+
+
+def _pixels(model: str) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Mean and deviation for weights of unknown origin: those that all published ones share."""
+    found = {(entry["mean"], entry["std"]) for entry in zoo.weights(model).values()}
+    return found.pop() if len(found) == 1 else (None, None)

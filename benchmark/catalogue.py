@@ -19,7 +19,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from benchmark import method, records, suite
+from benchmark import method, records, units
 from benchmark.errors import InputError
 from benchmark.suite import MethodFacts
 
@@ -66,7 +66,7 @@ def card(name: str, cls: type[method.Method]) -> Card:
     file = inspect.getfile(cls)
     defaults = _tuples(method.hyperparameters(cls))
     try:
-        suite.canonical(defaults)
+        units.canonical(defaults)
     except (TypeError, ValueError) as error:
         raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
     summary = (cls.__doc__ or "").strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The frozen CLIP that every method shares: image views, text features, preprocessing."""
+"""The frozen CLIP that every method shares: image views and text features."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import open_clip
 import torch
 import torch.nn.functional as F
+from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
-from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms import functional as pictures
 
-from benchmark.backbones import LOCAL, Backbone
+from benchmark import positions, weights
+from benchmark.backbones import Backbone
+from benchmark.errors import InputError
 
-LOCAL_KINDS = ("tokens", "value")
+LOCAL_KINDS = ("tokens", "value", "regions")
+_OWN = "train a copy of the image tower (Clip.student) instead"
 
 
 class Clip:
@@ -30,30 +32,26 @@ class Clip:
         self.model = model.eval().float().requires_grad_(False).to(device)
         self.tokenizer = tokenizer
         self.visual = self.model.visual
-        size = self.visual.image_size
-        self.image_size = size if isinstance(size, int) else size[0]
+        self.image_size = positions.side(self.visual)
         settings = self.visual.preprocess_cfg
         self.mean = torch.tensor(settings["mean"], device=device).view(3, 1, 1)
         self.std = torch.tensor(settings["std"], device=device).view(3, 1, 1)
         self.logit_scale = float(self.model.logit_scale.exp())
+        self.check_frozen()
 
-    @property
-    def preprocessing(self) -> str:
-        """What `crop` does, as part of a cached picture's identity."""
-        return f"clip resize-bicubic centre-crop {self.image_size}"
+    def check_frozen(self) -> None:
+        """RuntimeError if something has put the shared model, or a part of it, into training.
 
-    def crop(self, image: Image.Image) -> Tensor:
-        """CLIP's own test preprocessing up to, not including, normalisation: (3, S, S) uint8."""
-        image = image.convert("RGB")
-        if image.size != (self.image_size, self.image_size):
-            bicubic = pictures.InterpolationMode.BICUBIC
-            image = pictures.resize(image, self.image_size, bicubic)
-            image = pictures.center_crop(image, self.image_size)
-        return pictures.pil_to_tensor(image)
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, 3, S, S) uint8 to what the image tower expects, float32 on the device."""
-        return (pixels.to(self.device).float() / 255 - self.mean) / self.std
+        All methods and units share it: what one changes would leak into the records of others.
+        """
+        for name, module in self.model.named_modules():
+            if module.training:
+                raise RuntimeError(f"the shared CLIP: {name or 'the model'} left eval mode; {_OWN}")
+        for name, tensor in self.model.named_parameters():
+            if tensor.requires_grad:
+                raise RuntimeError(f"the shared CLIP: {name} is not frozen; {_OWN}")
+            if tensor.dtype != torch.float32:
+                raise RuntimeError(f"the shared CLIP: {name} is {tensor.dtype}; {_OWN}")
 
     def student(self) -> nn.Module:
         """A trainable copy of the image tower; the frozen one is not touched."""
@@ -66,10 +64,15 @@ class Clip:
         return self.model.encode_text(tokens)
 
 
-def load(backbone: Backbone, device: str = "cpu") -> Clip:
-    """The backbone's model on a device. Weights are read without unpickling code."""
-    pretrained = None if backbone.model.startswith(LOCAL) else str(backbone.weights)
-    model = open_clip.create_model(backbone.model, pretrained=pretrained, precision="fp32")
+def load(backbone: Backbone, device: str = "cpu", size: int | None = None) -> Clip:
+    """The backbone's model on a device. Weights are read without unpickling code.
+
+    size   image side in pixels, if not the model's own: its positions are interpolated.
+    InputError for a weights file that is not the model's, or a size that it cannot take.
+    """
+    model = weights.load(backbone)
+    if size is not None:
+        positions.fit(model.visual, size)
     if isinstance(model.visual, VisionTransformer):
         model.visual.output_tokens = True
     return Clip(backbone, model, open_clip.get_tokenizer(backbone.model), device)
@@ -79,25 +82,42 @@ def image_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[T
     """Global feature (N, D) and local features (N, L, D) of normalised images (N, 3, S, S).
 
     local   "tokens": a ViT's patch tokens through the final norm and projection.
-            "value": the last attention's value and output projections at each place, as DualCoOp
-            takes them from a ResNet's attention pool (`models/dualcoop.py`).
+            "value": the last attention's value and output projections at each place.
+            "regions": the same of the pooled token, then of each place, 1 + L in all: what
+            DualCoOp takes from a ResNet's attention pool, positions included.
             None: no local features; the second result is empty (N, 0, D).
-    Works with gradients: HP-DVAL trains the tower through it.
+    Works with gradients: HP-DVAL trains the tower through it. InputError for local features of
+    a tower that is neither CLIP's ViT nor its ResNet.
     """
-    if not isinstance(visual, VisionTransformer):
+    if isinstance(visual, ModifiedResNet):
         return _resnet_views(visual, images, local)
-    if local == "value":
-        return _vit_value_views(visual, images)
+    if not isinstance(visual, VisionTransformer):
+        return _foreign_views(visual, images, local)
+    if local in ("value", "regions"):
+        return _vit_value_views(visual, images, first=0 if local == "regions" else 1)
     pooled, tokens = visual(images)
     return pooled, tokens @ visual.proj if local else pooled.new_empty(len(pooled), 0, 1)
 
 
-def _vit_value_views(visual: VisionTransformer, images: Tensor) -> tuple[Tensor, Tensor]:
+def _foreign_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+    if local:
+        raise InputError(
+            f"local features ({local}): not known of this backbone's {type(visual).__name__}; "
+            "use a backbone with CLIP's own ViT or ResNet, such as ViT-B-16 or RN101"
+        )
+    pooled = visual(images)
+    return pooled, pooled.new_empty(len(pooled), 0, 1)
+
+
+def _vit_value_views(
+    visual: VisionTransformer, images: Tensor, first: int
+) -> tuple[Tensor, Tensor]:
+    """Local features are those of the tokens from the `first` on; the class token is number 0."""
     x = visual._embeds(images)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         x = block(x)
-    value = last.attn.out_proj(_value(last.attn, last.ln_1(x[:, 1:])))
+    value = last.attn.out_proj(_value(last.attn, last.ln_1(x[:, first:])))
     pooled = visual.ln_post(last(x)[:, 0]) @ visual.proj
     return pooled, visual.ln_post(value) @ visual.proj
 
@@ -109,9 +129,16 @@ def _value(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
 
 
 def _resnet_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
-    """CLIP's ModifiedResNet; tokens and value path are the same thing here."""
+    """CLIP's ModifiedResNet; tokens and value path are the same thing here.
+
+    Its attention pool puts the mean of all places first, as the token that it returns.
+    """
     x = visual.stem(images)
     x = visual.layer4(visual.layer3(visual.layer2(visual.layer1(x))))
     pool = visual.attnpool
     places = x.flatten(2).transpose(1, 2)
-    return pool(x), pool.c_proj(pool.v_proj(places)) if local else places[:, :0]
+    if not local:
+        return pool(x), places[:, :0]
+    tokens = torch.cat([places.mean(dim=1, keepdim=True), places], dim=1)
+    value = pool.c_proj(pool.v_proj(tokens + pool.positional_embedding))
+    return pool(x), value if local == "regions" else value[:, 1:]

@@ -1,6 +1,7 @@
 """The command line: flags to a plan, then what they ask for; returns the exit code.
 
-0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line.
+0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line;
+also where it only showed while a unit computed, after the rest is done.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from benchmark import errors
+from benchmark import cli, errors
 from benchmark.errors import InputError
 
 HOME = Path(__file__).resolve().parent.parent
@@ -21,20 +21,13 @@ Run the same command again to go on after an interruption: what is recorded is n
 again, what failed is tried again. Several processes or machines may share one results folder.
 Environment: CIMLIC_CACHE (rendered images, features, base states; ~/.cache/cimlic),
 CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk).
-Exit code: 0 all done, 1 a unit failed, 2 bad input.
+Exit code: 0 all done, 1 a unit failed, 2 bad input, such as an image that cannot be read.
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse prints its usage before an error; here an error is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see --help")
 
 
 def parser() -> argparse.ArgumentParser:
     """All flags, each with its help."""
-    out = _Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_Help)
+    out = cli.Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_Help)
     add = out.add_argument
     add("--suite", default="cimlic", help="a suite's name or its .yaml file (default: %(default)s)")
     add("--tasks", **_LIST, help="only these tasks; also tasks that are not in the suite")
@@ -48,8 +41,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--backbone",
         metavar="SPEC",
-        help="an open_clip model: NAME:TAG, NAME:/weights or local-dir:DIR",
+        help="an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR",
     )
+    add("--preprocess", metavar="NAME", help=_PREPROCESS)
     add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
     mode = out.add_mutually_exclusive_group()
     add = mode.add_argument
@@ -62,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 _FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
+_PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
 _LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
 _FILES = _LIST | {"metavar": "FILE.py"}
 
@@ -73,10 +68,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the flags ask for and return the exit code."""
     try:
-        return _dispatch(parser().parse_args(arguments))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return cli.guarded(lambda: _dispatch(parser().parse_args(arguments)))
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -94,15 +86,19 @@ def _dispatch(flags: argparse.Namespace) -> int:
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     _check_device(flags.device)
+    root = plan.data_root(flags.data_root)
+    _check_readable(root)
     choice = plan.Choice(
         suite=flags.suite,
         tasks=_names(flags.tasks),
         methods=_names(flags.methods),
         seeds=_seeds(flags.seeds),
         episodes=flags.episodes,
-        data_root=plan.data_root(flags.data_root),
+        data_root=root,
         backbone=flags.backbone,
         plugins=plugins,
+        preprocess=flags.preprocess,
+        download=not (flags.status or flags.dry_run or flags.report),
     )
     made = plan.make(choice)
     folder = records.paths(flags.results_dir, made.suite.name, made.scale)
@@ -118,7 +114,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
 
 
 def _run(flags: argparse.Namespace, choice, made, folder) -> int:
-    """Compute what has no record, then report; 1 if a unit is left without a record."""
+    """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
     from benchmark import catalogue, locks, provenance, records, runner, views
 
     cache = catalogue.cache()
@@ -151,10 +147,10 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
         print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
         shelf = runner.run(job)
     _report(made, shelf)
-    lines = views.unfinished(made.units, shelf)
-    for line in lines:
+    lines, wrong = views.unfinished(made.units, shelf), views.bad_input(made.units, shelf)
+    for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
-    return 1 if lines else 0
+    return 2 if wrong else 1 if lines else 0
 
 
 def _report(made, shelf) -> None:
@@ -181,6 +177,19 @@ def _data_root(choice, made, cache: Path) -> Path:
     for name, first in {unit.task: unit.episode for unit in reversed(made.units)}.items():
         tasks.check_files(tasks.load(name, made.scale, choice.data_root, first))
     return choice.data_root
+
+
+def _check_readable(root: Path | None) -> None:
+    """InputError if the data root is no folder whose content this user may list and enter."""
+    try:
+        if root is not None:
+            with os.scandir(root) as entries:
+                os.lstat(next(entries, root))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"--data-root {root}: no such folder; see --help") from None
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+        raise InputError(f"--data-root {root}: {reason}; give this user access to it") from None
 
 
 def _check_writable(folder: Path, what: str) -> None:

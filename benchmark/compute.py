@@ -13,12 +13,12 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from benchmark import clip, metrics, provenance, states, suite, tasks
+from benchmark import clip, metrics, preprocessing, provenance, states, tasks
 from benchmark.features import FeatureStore
 from benchmark.method import Method, Run, discover
-from benchmark.suite import Unit
+from benchmark.units import Unit, canonical, seed_of
 
-METRICS = ("map", "head", "medium", "tail", "novel", "var", "map_softmax", "cf1", "of1")
+METRICS = ("map", *metrics.GROUPS, "var", "map_softmax", "map_redraw", "cf1", "of1")
 _TASKS_KEPT = 8  # a task's labels take up to 2 MB
 
 
@@ -40,8 +40,9 @@ class Lab:
         self.device, self.cache, self.root = device, cache, root
         self.stale, self.origin = stale or {}, origin or {}
         self.classes: dict[str, type[Method]] = discover(list(plugins))
-        self.clip = clip.load(backbone, device)
-        self.store = FeatureStore(self.clip, cache)
+        self.backbone = backbone
+        self.clips: dict[int | None, clip.Clip] = {}  # by image side; None: the model's own
+        self.stores: dict[str, FeatureStore] = {}  # by preprocessing
         self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
         self.broken: dict[str, Exception] = {}  # base states that failed here: not tried again
 
@@ -59,16 +60,18 @@ class Lab:
             return record | {"status": "skipped", "reason": str(reason)} | self.traces()
         curve: list[dict[str, Any]] = []
         seconds: dict[str, float | None] = {"base": None}
-        run = self.run(unit.seed_identity)
+        run = self.run(unit.seed_identity, unit.preprocess)
         if task.base is not None and cls.fit_base is not Method.fit_base:
             base = self.base_state(unit, task, cls)
             curve += base.curve
             seconds["base"] = round(base.seconds, 3)
             method.load_state(base.tensors)
         _, seconds["fit"] = self.timed(lambda: method.fit(task.train, run))
+        run.clip.check_frozen()
         scores, seconds["predict"] = self.timed(lambda: method.predict(task.test.images, run))
         scores = check_scores(scores, (len(task.test.images), len(task.class_names)))
-        evaluation = metrics.evaluate(scores, task.test.labels, task.groups, cls.scores)
+        redraw = task.dataset == "coco" and task.setting == "few-shot"  # LaSO's test protocol
+        evaluation = metrics.evaluate(scores, task.test.labels, task.groups, cls.scores, redraw)
         found = evaluation.metrics
         per_class = zip(task.class_names, evaluation.per_class, strict=True)
         return (
@@ -93,18 +96,28 @@ class Lab:
             self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
         return self.tasks[at]
 
-    def run(self, identity: str) -> Run:
+    def store(self, preprocess: str = preprocessing.CLIP.name) -> FeatureStore:
+        """The preprocessing's features; those of one image size share a CLIP model."""
+        if preprocess not in self.stores:
+            how = preprocessing.parse(preprocess)
+            if how.size not in self.clips:
+                self.clips[how.size] = clip.load(self.backbone, self.device, how.size)
+            self.stores[preprocess] = FeatureStore(self.clips[how.size], self.cache, how)
+        return self.stores[preprocess]
+
+    def run(self, identity: str, preprocess: str = preprocessing.CLIP.name) -> Run:
         """A fresh Run; every generator in reach starts from a seed of that identity."""
-        seed = suite.seed_of(identity, "global")
+        store = self.store(preprocess)
+        seed = seed_of(identity, "global")
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        return Run(clip=self.clip, store=self.store, device=self.device, identity=identity)
+        return Run(clip=store.clip, store=store, device=self.device, identity=identity)
 
     def base_state(self, unit: Unit, task: tasks.Task, cls: type[Method]) -> states.State:
         """The state that all episodes start from: trained once, then always read from its file."""
         what = states.identity(unit, task.base)
-        name = suite.canonical(what)
+        name = canonical(what)
         if name in self.broken:
             raise self.broken[name]
         try:
@@ -120,8 +133,9 @@ class Lab:
     def build(self, unit: Unit, task: tasks.Task, cls: type[Method], what: dict) -> states.State:
         """Run the base stage; its seeds know neither the method nor the episode."""
         method = cls(**dict(unit.hyperparameters))
-        run = self.run(f"base {what['base_sha256']}/seed {unit.seed}")
+        run = self.run(f"base {what['base_sha256']}/seed {unit.seed}", unit.preprocess)
         _, seconds = self.timed(lambda: method.fit_base(task.base, run))
+        run.clip.check_frozen()
         return states.State(method.state(), seconds, list(run.curve))
 
     def timed(self, step: Callable[[], Any]) -> tuple[Any, float]:
@@ -177,7 +191,9 @@ def describe(unit: Unit, task: tasks.Task) -> dict[str, Any]:
         "train_counts": {name: int(count) for name, count in counts},
         "curve": [],
         "hyperparameters": dict(unit.hyperparameters),
+        "preprocess": unit.preprocess,
         "split_sha256": unit.split_sha256,
+        "restriction": task.restriction,
         "backbone": unit.backbone,
         "weights_sha256": unit.weights_sha256,
         "seconds": {"base": None, "fit": None, "predict": None},

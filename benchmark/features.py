@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
-from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 
+from benchmark import augmentation, locks
 from benchmark.clip import LOCAL_KINDS, Clip, image_views
-from benchmark.errors import InputError
+from benchmark.loader import Loader
+from benchmark.preprocessing import CLIP, Preprocessing
 from benchmark.tasks import ImageList
 
 _BATCH = 128
@@ -26,30 +29,55 @@ class FeatureStore:
     """Memory-mapped arrays in the cache folder, each built once, whoever asks first.
 
     An entry's key hashes what it depends on: the images (path, size and time of change, so that a
-    hit never opens one), the preprocessing and, for features, the weights.
+    hit never opens one), the preprocessing and, for features, the weights and the augmentation.
+    Pictures are read by `threads` threads, by default one a core.
     """
 
-    def __init__(self, clip: Clip, cache: Path) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        cache: Path,
+        preprocess: Preprocessing = CLIP,
+        threads: int | None = None,
+    ) -> None:
         self.clip, self.folder = clip, cache / "features"
+        self.preprocess, self.threads = preprocess, threads
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def pixels(self, images: ImageList) -> np.ndarray:
-        """Decoded, resized and cropped pictures, (N, 3, S, S) uint8."""
-        path = self._path("pixels", images, self.clip.preprocessing)
-        size = self.clip.image_size
-        return self._entry(path, lambda: self._decode(images, path, (len(images), 3, size, size)))
+    @cached_property
+    def loader(self) -> Loader:
+        """Reads pictures of the model's size."""
+        return Loader(self.clip.image_size, self.preprocess, self.threads)
 
-    def features(self, images: ImageList, kind: str = "global") -> np.ndarray:
-        """Frozen float32 features, not normalised: "global" (N, D); "tokens", "value" (N, L, D)."""
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, 3, S, S) uint8 to what the image tower expects, float32 on the device."""
+        return self.preprocess.normalised(pixels, self.clip.mean, self.clip.std)
+
+    def pixels(self, images: ImageList) -> np.ndarray:
+        """Decoded and resized pictures, (N, 3, S, S) uint8."""
+        size = self.clip.image_size
+        path = self._path("pixels", images, self.preprocess.identity(size))
+        return self._entry(path, lambda: decode(images, path, self.loader))
+
+    def features(
+        self, images: ImageList, kind: str = "global", augment: str = "none", view: int = 0
+    ) -> np.ndarray:
+        """Frozen float32 features, not normalised: "global" (N, D), or local ones (N, L, D).
+
+        With an augmentation those of one random view of each image, the same for every seed.
+        """
         if kind not in KINDS:
             raise ValueError(f"features: unknown kind '{kind}'; known: {', '.join(KINDS)}")
-        path = self._feature_path(images, kind)
-        return self._entry(path, lambda: self._encode(images, kind))
+        augment = augmentation.parse(augment).name
+        path = self._feature_path(images, kind, augment, view)
+        return self._entry(path, lambda: self._encode(images, kind, augment, view))
 
-    def _feature_path(self, images: ImageList, kind: str) -> Path:
-        return self._path(
-            kind, images, self.clip.preprocessing, self.clip.backbone.weights_sha256, kind
-        )
+    def _feature_path(self, images: ImageList, kind: str, augment: str, view: int) -> Path:
+        backbone, scaling = self.clip.backbone, "" if self.preprocess.normalise else "raw"
+        seen = self.preprocess.identity(self.clip.image_size)
+        drawn = [] if augment == "none" else [augment, str(view)]
+        weights = (backbone.name, backbone.weights_sha256)
+        return self._path(kind, images, seen, scaling, *weights, kind, *drawn)
 
     def _path(self, kind: str, images: ImageList, *identity: str) -> Path:
         stats = [os.stat(file) for file in images.files()]
@@ -59,34 +87,49 @@ class FeatureStore:
 
     def _entry(self, path: Path, build: Callable[[], None]) -> np.ndarray:
         if not path.exists():
-            with FileLock(path.with_suffix(".lock")):
+            with locks.lock(path.with_suffix(".lock")):
                 if not path.exists():
                     build()
         return np.load(path, mmap_mode="r")
 
-    def _decode(self, images: ImageList, path: Path, shape: tuple[int, ...]) -> None:
-        with _Building(path, shape, np.uint8) as array:
-            for row, file in enumerate(images.files()):
-                array[row] = self.clip.crop(_open(file)).numpy()
+    def _pictures(self, images: ImageList, augment: str, view: int) -> Iterable[np.ndarray]:
+        """Batches of bytes (B, 3, S, S): plain ones from the cache, augmented ones from files."""
+        if augment != "none":
+            return self.loader.batches(images, view, augment, 0, _BATCH)
+        pixels = self.pixels(images)
+        return (np.array(pixels[at : at + _BATCH]) for at in range(0, len(images), _BATCH))
 
     @torch.inference_mode()
-    def _encode(self, images: ImageList, kind: str) -> None:
+    def _encode(self, images: ImageList, kind: str, augment: str, view: int) -> None:
         """Local features come with the global one: both files are written in one pass."""
-        pixels = self.pixels(images)
         local = kind if kind in LOCAL_KINDS else None
+        paths = {
+            name: self._feature_path(images, name, augment, view)
+            for name in dict.fromkeys(("global", kind))
+        }
+        wanted = {name: path for name, path in paths.items() if name == kind or not path.exists()}
         arrays: dict[str, np.ndarray] = {}
+        start = 0
         with ExitStack() as files:
-            for start in range(0, len(images), _BATCH):
-                batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
-                views = image_views(self.clip.visual, self.clip.normalise(batch), local)
-                for name, view in zip(("global", local), views, strict=True):
-                    if name is None:
+            for pixels in self._pictures(images, augment, view):
+                batch = self.normalise(torch.from_numpy(pixels))
+                views = image_views(self.clip.visual, batch, local)
+                for name, found in zip(("global", local), views, strict=True):
+                    if name not in wanted:
                         continue
                     if name not in arrays:
-                        shape = (len(images), *view.shape[1:])
-                        building = _Building(self._feature_path(images, name), shape, np.float32)
-                        arrays[name] = files.enter_context(building)
-                    arrays[name][start : start + len(view)] = view.float().cpu().numpy()
+                        shape = (len(images), *found.shape[1:])
+                        arrays[name] = files.enter_context(
+                            _Building(wanted[name], shape, np.float32)
+                        )
+                    arrays[name][start : start + len(found)] = found.float().cpu().numpy()
+                start += len(pixels)
+
+
+def decode(images: ImageList, path: Path, loader: Loader) -> None:
+    """Write the images' pictures to `path`, an .npy file of (N, 3, S, S) uint8, whole or not."""
+    with _Building(path, (len(images), 3, loader.size, loader.size), np.uint8) as array:
+        loader.fill(array, images)
 
 
 class _Building:
@@ -94,24 +137,15 @@ class _Building:
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: type) -> None:
         self.path = path
-        self.temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        self.temporary = path.with_suffix(f".{uuid.uuid4().hex[:12]}.tmp")
         self.array = np.lib.format.open_memmap(self.temporary, "w+", dtype, shape)
 
     def __enter__(self) -> np.ndarray:
         return self.array
 
     def __exit__(self, kind, value, traceback) -> None:
-        self.array.flush()
         if kind is None:
+            self.array.flush()
             os.replace(self.temporary, self.path)
         else:
             self.temporary.unlink(missing_ok=True)
-
-
-def _open(file: Path) -> Image.Image:
-    try:
-        with Image.open(file) as image:
-            image.load()
-            return image
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{file}: cannot be read as an image ({error}); fetch it again") from error

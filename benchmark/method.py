@@ -8,14 +8,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.errors import InputError
-from benchmark.suite import seed_of
+from benchmark.units import seed_of
 
 if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
     import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
 
     from benchmark.clip import Clip
     from benchmark.features import FeatureStore
+    from benchmark.preprocessing import Preprocessing
     from benchmark.tasks import ImageList, LabelledImages, Task
 
 _ROOT = Path(__file__).parent.parent
@@ -92,12 +93,47 @@ class Run:
         return torch.Generator().manual_seed(self.seed(purpose))
 
     def features(self, images: ImageList, kind: str = "global") -> np.ndarray:
-        """Frozen CLIP features, not normalised: (N, D), or (N, L, D) for "tokens" and "value"."""
+        """Frozen CLIP features, not normalised: (N, D), or (N, L, D) for the kinds of local ones.
+
+        Those are "tokens", "value" and "regions": see `clip.image_views`.
+        """
         return self.store.features(images, kind)
 
     def pixels(self, images: ImageList) -> np.ndarray:
-        """Pictures after CLIP's resize and crop, (N, 3, S, S) uint8; see `Clip.normalise`."""
+        """Pictures of the model's size, (N, 3, S, S) uint8; `normalise` makes them its input."""
         return self.store.pixels(images)
+
+    @property
+    def preprocess(self) -> Preprocessing:
+        """How pictures are resized and normalised: the unit's choice, not the method's."""
+        return self.store.preprocess
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Pictures (N, 3, S, S) uint8 to the image tower's input, float32 on the device."""
+        return self.store.normalise(pixels)
+
+    def training_features(
+        self, images: ImageList, kind: str = "global", augment: str = "none", views: int = 1
+    ) -> Callable[[Tensor], Tensor]:
+        """For frozen encoders: a function from indices (B,) to float32 features on the device.
+
+        `augment` is a name of `augmentation.parse`; the features of that many random views of each
+        image are computed once, and its n-th draw takes view n mod `views`.
+        """
+        from benchmark import draws
+
+        return draws.Features(self.store, images, kind, augment, views)
+
+    def training_pixels(
+        self, images: ImageList, augment: str = "none"
+    ) -> Callable[[Tensor], Tensor]:
+        """For trained encoders: a function from indices (B,) to pictures (B, 3, S, S) uint8.
+
+        With an augmentation each draw of an image is a new random view, read while training.
+        """
+        from benchmark import draws
+
+        return draws.Pixels(self.store, images, augment, self.seed("augment"))
 
 
 def hyperparameters(cls: type[Method]) -> dict[str, Any]:

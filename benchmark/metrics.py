@@ -1,4 +1,4 @@
-"""The one metric: average precision per class on raw float32 scores, and its group means."""
+"""The one metric: average precision per class on raw float32 scores, and its means."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 GROUPS = ("head", "medium", "tail", "novel")
+DRAWS, DRAW_SEED = 40_504, 0  # of the redraw: as many as val2014 has images, at both scales
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,17 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def evaluate(
-    scores: np.ndarray, labels: np.ndarray, groups: dict[str, tuple[int, ...]], kind: str = "raw"
+    scores: np.ndarray,
+    labels: np.ndarray,
+    groups: dict[str, tuple[int, ...]],
+    kind: str = "raw",
+    redraw: bool = False,
 ) -> Evaluation:
-    """All metrics of a unit. `kind` says what the scores are: see `Method.scores`."""
+    """All metrics of a unit. `kind` says what the scores are: see `Method.scores`.
+
+    With `redraw`, as in COCO's few-shot tasks, also `map_redraw`: the mAP of the same scores on
+    the rows that the function `redraw` gives, repeats included.
+    """
     per_class = average_precision(scores, labels)
     metrics: dict[str, float | int | None] = {"map": _mean(per_class)}
     for group in GROUPS:
@@ -46,6 +55,7 @@ def evaluate(
     metrics["map_softmax"] = None
     if kind == "logits":
         metrics["map_softmax"] = _mean(average_precision(_softmax(scores), labels))
+    metrics["map_redraw"] = _redrawn(scores, labels) if redraw else None
     cf1, of1 = f1_scores(scores, labels) if kind == "probabilities" else (None, None)
     return Evaluation(metrics | {"cf1": cf1, "of1": of1}, per_class.tolist())
 
@@ -60,6 +70,38 @@ def f1_scores(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, flo
     return _harmonic(precision, recall), _harmonic(
         hits.sum() / max(said.sum(), 1), hits.sum() / max(are.sum(), 1)
     )
+
+
+def redraw(labels: np.ndarray, draws: int = DRAWS, seed: int = DRAW_SEED) -> np.ndarray:
+    """Rows of labels (N, C), with repeats, that show all classes about equally often: (draws,).
+
+    LaSO's (CVPR 2019) way of testing few-shot learners on COCO, from a seed of its own so that all
+    methods meet the same rows. Draw t = 0, 1, ...: a class at random; if others were drawn less
+    often, the first of those that were least drawn takes its place; then that class's image number
+    t modulo how many it has, in list order. Every class of the image counts as drawn once more.
+    Classes without an image stay out; int64, empty where no class has one.
+    """
+    truth = np.asarray(labels) > 0
+    truth = truth[:, truth.any(0)]
+    if not truth.size:
+        return np.empty(0, np.int64)
+    positives = [np.flatnonzero(column) for column in truth.T]
+    classes = [np.flatnonzero(row).tolist() for row in truth]
+    drawn = [0] * len(positives)
+    chosen = np.empty(draws, np.int64)
+    dice = np.random.default_rng(seed).integers(len(positives), size=draws)
+    for draw, guess in enumerate(dice.tolist()):
+        least = min(drawn)
+        rows = positives[guess if drawn[guess] == least else drawn.index(least)]
+        chosen[draw] = row = rows[draw % len(rows)]
+        for k in classes[row]:
+            drawn[k] += 1
+    return chosen
+
+
+def _redrawn(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    rows = redraw(labels)
+    return _mean(average_precision(scores[rows], labels[rows]))
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

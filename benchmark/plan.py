@@ -29,6 +29,8 @@ class Choice:
     data_root: Path | None = None
     backbone: str | None = None
     plugins: tuple[Path, ...] = ()
+    preprocess: str | None = None
+    download: bool = True  # False: a look at the plan fetches no weights
 
     @property
     def scale(self) -> str:
@@ -74,8 +76,9 @@ def make(choice: Choice) -> Plan:
         if name not in known:
             raise errors.unknown("task", name, known)
     needed = {*whole.tasks, *(choice.tasks or ())}
-    facts = {name: _task_facts(name, choice.scale, name in needed) for name in known}
-    backbone = backbones.resolve(choice.backbone, choice.scale)  # last: it may download weights
+    facts = {name: _task_facts(name, choice, name in needed) for name in known}
+    # Last, because it may download weights.
+    backbone = backbones.resolve(choice.backbone, choice.scale, choice.download)
     world = World(
         scale=choice.scale,
         tasks=facts,
@@ -83,14 +86,14 @@ def make(choice: Choice) -> Plan:
         backbone=backbone.name,
         weights_sha256=backbone.weights_sha256,
     )
-    everything = suite.expand(whole, world)
+    everything = suite.expand(whole, world, preprocess=choice.preprocess)
     chosen = replace(
         whole,
         tasks=choice.tasks or whole.tasks,
         episodes=_episodes(choice.episodes, whole),
         methods=_chosen(whole, choice),
     )
-    units = suite.expand(chosen, world, choice.seeds)
+    units = suite.expand(chosen, world, choice.seeds, choice.preprocess)
     keys = {(unit.key, unit.label) for unit in units}
     others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
     return Plan(whole, choice.scale, backbone, tuple(units), others)
@@ -102,14 +105,14 @@ def data_root(flag: str | None) -> Path | None:
     return Path(given).expanduser().resolve() if given else None
 
 
-def _task_facts(name: str, scale: str, needed: bool) -> TaskFacts:
+def _task_facts(name: str, choice: Choice, needed: bool) -> TaskFacts:
     """Reads the split only of tasks that are needed: a scale may not have all."""
     split, shots, _ = tasks.split_of(name)
     return TaskFacts(
         name=name,
         setting="long-tailed" if shots is None else "few-shot",
         dataset=split.partition("-")[0],
-        split_sha256=tasks.split_sha256(name, scale) if needed else "",
+        split_sha256=tasks.split_sha256(name, choice.scale, choice.data_root) if needed else "",
         episodes=None if shots is None else tasks.EPISODES,
     )
 

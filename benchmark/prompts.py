@@ -16,10 +16,14 @@ def words(class_name: str) -> str:
     return class_name.replace("_", " ")
 
 
+def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
+    """Text features (C, D), not normalised, of a fixed prompt such as "a photo of a {}."."""
+    return clip.encode_text([template.format(words(name)) for name in class_names])
+
+
 def template_features(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
-    """Normalised text features (C, D) of a fixed prompt such as "a photo of a {}."."""
-    features = clip.encode_text([template.format(words(name)) for name in class_names])
-    return F.normalize(features, dim=-1)
+    """The same normalised."""
+    return F.normalize(encode_template(clip, class_names, template), dim=-1)
 
 
 def initial_context(clip: Clip, length: int, generator: torch.Generator, text: str = "") -> Tensor:

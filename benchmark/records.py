@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ERROR = ".error.json"
+LATER = {"preprocess": "clip", "restriction": None}  # what older records do not say
 _NEEDED = {"key": str, "suite": str, "scale": str, "task": str, "label": str, "status": str}
 
 
@@ -224,7 +225,8 @@ def frame(folder: Path | str) -> pandas.DataFrame:
     """The records below a folder as a table: one row a unit that is done or skipped.
 
     Metrics become columns of their name (`map`, `tail`); other nested fields `seconds.fit`;
-    per_class_ap, train_counts, curve and hyperparameters stay one column each.
+    per_class_ap, train_counts, curve and hyperparameters stay one column each. Fields that came
+    later have their only earlier value in older records.
     """
     import pandas
 
@@ -238,5 +240,5 @@ def frame(folder: Path | str) -> pandas.DataFrame:
                 row |= {f"{name}.{inner}": part for inner, part in value.items()}
             else:
                 row[name] = value
-        rows.append(row)
+        rows.append({**row, **{name: LATER[name] for name in LATER.keys() - row.keys()}})
     return pandas.DataFrame(rows)

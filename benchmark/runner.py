@@ -155,12 +155,20 @@ def one(job: Job, unit: Unit, lab: Lab) -> bool:
             "seed": unit.seed,
             "episode": unit.episode,
             "status": "failed",
-            "error": " ".join(f"{type(error).__name__}: {error}".split())[:500],
+            **_reason(error),
             "traceback": traceback.format_exc(),
             "provenance": {**job.origin, "utc": provenance.now()},
         }
         records.write_error(job.folder, unit, head | failure)
     return True
+
+
+def _reason(error: Exception) -> dict[str, str]:
+    """Bad input that only shows while a unit computes, such as a cut-off image, is the user's to
+    mend: its message stands as it is, and `kind` makes the exit code 2."""
+    bad_input = isinstance(error, InputError)
+    text = str(error) if bad_input else f"{type(error).__name__}: {error}"
+    return {"kind": "input" if bad_input else "error", "error": " ".join(text.split())[:500]}
 
 
 def order(job: Job, index: int) -> list[Unit]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import locks, records
-from benchmark.suite import Unit, canonical
+from benchmark import locks, preprocessing, records
+from benchmark.units import Unit, canonical
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +34,10 @@ class State:
 def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
     """What a base state is: the method as the unit sets it, and the images that it learns from.
 
-    No task and no episode, so 1-shot and 5-shot episodes start from one state.
+    No task and no episode, so 1-shot and 5-shot episodes start from one state. As in the unit's
+    key, CLIP's own preprocessing goes without saying.
     """
+    other = unit.preprocess != preprocessing.CLIP.name
     content = hashlib.sha256(canonical([base.images.paths, base.class_names]).encode())
     content.update(base.labels.astype("uint8").tobytes())
     return {
@@ -47,6 +49,7 @@ def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
         "backbone": unit.backbone,
         "scale": unit.scale,
         "seed": unit.seed,
+        **({"preprocess": unit.preprocess} if other else {}),
     }
 
 

@@ -1,42 +1,43 @@
-"""Suites and units: what a suite's YAML asks for, and the identity of each unit of work."""
+"""Suites: what a suite's YAML asks for, and the units of work that it stands for."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark import errors, strict
+from benchmark import errors, preprocessing, strict
 from benchmark.errors import InputError
+from benchmark.units import Unit
 
 FOLDER = Path(__file__).parent / "suites"
 SCALES = ("miniature", "paper")
 FEW_SHOT_SEED = 0  # a few-shot unit varies by its episode, never by its seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names
 _CONDITIONS = ("scale", "setting", "task", "dataset")
+_CLIP = preprocessing.CLIP.name
 
 
 @dataclass(frozen=True)
 class Override:
-    """Hyperparameters for the tasks that `when` describes: all its fields must match."""
+    """Settings for the tasks that `when` describes: all its fields must match."""
 
     when: Mapping[str, tuple[str, ...]]  # field -> the values that match
     set: Mapping[str, Any]
+    preprocess: str | None = None  # None: stays as it is
 
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """One row of the tables: a plugin and the hyperparameters that the suite gives it."""
+    """One row of the tables: a plugin, and the settings that the suite gives it."""
 
     label: str
     method: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    preprocess: str = _CLIP
 
 
 @dataclass(frozen=True)
@@ -84,51 +85,6 @@ class World:
     weights_sha256: str
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One piece of work: a method on a task with one seed, or on one episode."""
-
-    task: str
-    label: str
-    method: str
-    method_version: int
-    hyperparameters: tuple[tuple[str, Any], ...]  # sorted by name
-    scale: str
-    seed: int
-    episode: int | None
-    split_sha256: str
-    backbone: str
-    weights_sha256: str
-
-    @property
-    def key(self) -> str:
-        """sha256 of what the unit is: no label, path, device, date, worker or suite name."""
-        identity = dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
-        del identity["label"]
-        return hashlib.sha256(canonical(identity).encode()).hexdigest()
-
-    @property
-    def seed_identity(self) -> str:
-        """What the unit's seeds derive from: no method, so all methods see the same batches."""
-        return f"{self.task}/{self.split_sha256}/seed {self.seed}/episode {self.episode}"
-
-    @property
-    def text(self) -> str:
-        """For people: `coco-fs-1 coop episode 3`."""
-        turn = f"seed {self.seed}" if self.episode is None else f"episode {self.episode}"
-        return f"{self.task} {self.label} {turn}"
-
-
-def canonical(value: Any) -> str:
-    """JSON with one spelling for one value; ValueError for NaN and infinity."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def seed_of(identity: str, purpose: str) -> int:
-    """A seed in [0, 2**32) for one purpose ("batches", "init") of what `identity` names."""
-    return int.from_bytes(hashlib.sha256(f"{identity}\n{purpose}".encode()).digest()[:4], "big")
-
-
 def names(folder: Path = FOLDER) -> list[str]:
     """The names that `--suite` accepts beside a path to a .yaml file."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -161,28 +117,45 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
     where = f"{origin}: methods.{label}"
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
-    known = ("method", "hyperparameters", "overrides")
+    known = ("method", "hyperparameters", "preprocess", "overrides")
     fields = strict.Fields({} if data is None else data, where, known)
     overrides = []
     for number, item in enumerate(fields.get("overrides", list, [])):
         at = f"{where}.overrides[{number}]"
-        part = strict.Fields(item, at, ("when", "set"))
+        part = strict.Fields(item, at, ("when", "set", "preprocess"))
         when = strict.Fields(part.get("when", dict), f"{at}.when", _CONDITIONS)
         wanted = {}
         for key, value in when.data.items():
             values = value if isinstance(value, list) else [value]
             wanted[key] = tuple(strict.typed(v, str, f"{at}.when.{key}") for v in values)
-        overrides.append(Override(wanted, part.get("set", dict)))
+        fit = _preprocess(part) if part.data.get("preprocess") is not None else None
+        overrides.append(Override(wanted, part.get("set", dict, {} if fit else None), fit))
     given = fields.get("hyperparameters", dict, {})
-    return MethodEntry(label, fields.get("method", str, label), given, tuple(overrides))
+    method = fields.get("method", str, label)
+    return MethodEntry(label, method, given, tuple(overrides), _preprocess(fields))
 
 
-def expand(suite: Suite, world: World, seeds: tuple[int, ...] | None = None) -> list[Unit]:
+def _preprocess(fields: strict.Fields) -> str:
+    name = fields.get("preprocess", str, _CLIP)
+    try:
+        return preprocessing.parse(name).name
+    except InputError as error:
+        raise InputError(f"{fields.where}: preprocess: {error}") from None
+
+
+def expand(
+    suite: Suite,
+    world: World,
+    seeds: tuple[int, ...] | None = None,
+    preprocess: str | None = None,
+) -> list[Unit]:
     """All units of the suite at the world's scale, checked: InputError for whatever is wrong.
 
-    `seeds` replaces the suite's own. A deterministic method is run for the suite's first seed
-    or the first episode only, which stands for all of them.
+    `seeds` and `preprocess` replace the suite's own. A deterministic method is run for the
+    suite's first seed or the first episode only, which stands for all of them.
     """
+    if preprocess is not None:
+        preprocess = preprocessing.parse(preprocess).name
     for name in suite.tasks:
         if name not in world.tasks:
             raise InputError(f"{suite.origin}: tasks: {errors.unknown('task', name, world.tasks)}")
@@ -195,7 +168,7 @@ def expand(suite: Suite, world: World, seeds: tuple[int, ...] | None = None) -> 
             raise InputError(f"{suite.origin}: episodes: {text}; use at most that many")
         for entry in suite.methods:
             facts = world.methods[entry.method]
-            settings = _settings(entry, facts, task, suite, world.scale)
+            settings, fit = _settings(entry, facts, task, suite, world.scale)
             if task.episodes is None:
                 turns = [(seed, None) for seed in seeds or suite.seeds]
                 first = (suite.seeds[0], None)
@@ -215,6 +188,7 @@ def expand(suite: Suite, world: World, seeds: tuple[int, ...] | None = None) -> 
                     split_sha256=task.split_sha256,
                     backbone=world.backbone,
                     weights_sha256=world.weights_sha256,
+                    preprocess=preprocess or fit,
                 )
                 for seed, episode in ([first] if facts.deterministic else turns)
             ]
@@ -243,22 +217,25 @@ def _check(entry: MethodEntry, suite: Suite, world: World) -> None:
 
 def _settings(
     entry: MethodEntry, facts: MethodFacts, task: TaskFacts, suite: Suite, scale: str
-) -> tuple[tuple[str, Any], ...]:
-    """The defaults of the method's signature, then the entry's values, then its overrides."""
+) -> tuple[tuple[tuple[str, Any], ...], str]:
+    """Hyperparameters, sorted by name, and preprocessing.
+
+    The defaults of the method's signature, then the entry's values, then its overrides.
+    """
     where = f"{suite.origin}: methods.{entry.label}"
     here = {"scale": scale, "setting": task.setting, "task": task.name, "dataset": task.dataset}
-    values = dict(facts.defaults)
-    layers = [(f"{where}.hyperparameters", {}, entry.hyperparameters)]
-    layers += [
-        (f"{where}.overrides[{i}].set", item.when, item.set)
-        for i, item in enumerate(entry.overrides)
-    ]
-    for at, when, given in layers:
-        for name, value in given.items():
+    values, preprocess = dict(facts.defaults), entry.preprocess
+    layers = [(f"{where}.hyperparameters", Override({}, entry.hyperparameters))]
+    layers += [(f"{where}.overrides[{i}].set", item) for i, item in enumerate(entry.overrides)]
+    for at, layer in layers:
+        applies = all(here[key] in wanted for key, wanted in layer.when.items())
+        if applies and layer.preprocess is not None:
+            preprocess = layer.preprocess
+        for name, value in layer.set.items():
             if name not in facts.defaults:
                 kind = f"hyperparameter of {facts.name}"
                 raise InputError(f"{at}: {errors.unknown(kind, str(name), facts.defaults)}")
             value = strict.like(value, facts.defaults[name], f"{at}.{name}")
-            if all(here[key] in wanted for key, wanted in when.items()):
+            if applies:
                 values[name] = value
-    return tuple(sorted(values.items()))
+    return tuple(sorted(values.items())), preprocess

@@ -7,6 +7,7 @@ hyperparameters.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,12 @@ import numpy as np
 
 from benchmark import splits
 from benchmark.errors import InputError, unknown
-from benchmark.splits import Split
+from benchmark.splits import Row, Split
 
 TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")
 HOLDOUTS = tuple(f"{name}-holdout" for name in TASKS)
 EPISODES = 10
 HOLDOUT_VERSION = 1  # raise when the hold-out rules change: part of their split_sha256
-
-Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Task:
     episode: int | None
     split_sha256: str
     protocol: dict[str, Any]
+    restriction: str | None  # of the split to the images that are there; None for all images
 
 
 def split_of(name: str) -> tuple[str, int | None, bool]:
@@ -87,18 +87,20 @@ def split_of(name: str) -> tuple[str, int | None, bool]:
     return f"{dataset}-{kind}", int(shots[0]) if shots else None, name in HOLDOUTS
 
 
-def split_sha256(name: str, scale: str) -> str:
-    """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version."""
+def split_sha256(name: str, scale: str, root: Path | None = None) -> str:
+    """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version.
+
+    At the paper's scale the manifest lies below the data root `root`.
+    """
     split, _, holdout = split_of(name)
-    digest = splits.read(split, scale).sha256
-    return _digest(f"{digest} holdout {HOLDOUT_VERSION}") if holdout else digest
+    return _identity(splits.read(split, scale, root), holdout)
 
 
 def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
     split_name, shots, holdout = split_of(name)
     _check_episode(name, shots, episode)
-    split = splits.read(split_name, scale)
+    split = splits.read(split_name, scale, root)
     base_rows: list[Row] | None = None
     if shots is None:
         base, classes, groups = (), tuple(range(len(split.classes))), split.groups
@@ -125,21 +127,27 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         base=None if base_rows is None else labelled(base_rows, base),
         shots=shots,
         episode=episode,
-        split_sha256=split_sha256(name, scale),
+        split_sha256=_identity(split, holdout),
         protocol=split.protocol,
+        restriction=split.restriction,
     )
 
 
+def _identity(split: Split, holdout: bool) -> str:
+    return _digest(f"{split.sha256} holdout {HOLDOUT_VERSION}") if holdout else split.sha256
+
+
 def check_files(task: Task) -> None:
-    """InputError naming the first image of the task that is not below the data root."""
+    """InputError naming the first image of the task that is not to be seen below the data root."""
     for part in (task.train, task.test, task.base):
         if part is None:
             continue
-        missing = [path for path in part.images.files() if not path.is_file()]
+        missing = [path for path in part.images.files() if not os.path.isfile(path)]
         if missing:
             raise InputError(
-                f"{missing[0]}: no such image ({len(missing)} of {len(part.images)} missing for "
-                f"task {task.name}); check --data-root"
+                f"{missing[0]}: no such image, or this user may not see it ({len(missing)} of "
+                f"{len(part.images)} missing for task {task.name}); what is wrong and what to "
+                f"get: python -m benchmark.datasets check --data-root {part.images.root}"
             )
 
 
@@ -151,18 +159,29 @@ def _check_episode(name: str, shots: int | None, episode: int | None) -> None:
 
 
 def _long_tailed_rows(split: Split, holdout: bool) -> tuple[list[Row], list[Row]]:
-    train = splits.entries(split, "train.txt")
+    train = _entries(split, "train.txt")
     if holdout:
         return _quarter(train, len(split.classes))
-    return train, splits.entries(split, "test.txt")
+    return train, _entries(split, "test.txt")
 
 
 def _few_shot_rows(split: Split, shots: int, episode: int) -> tuple:
     """(base classes, novel classes, base rows, train rows, test rows)."""
-    base = splits.entries(split, "base_train.txt")
-    train = splits.entries(split, f"episodes/{shots}-shot-{episode:02d}.txt")
-    test = splits.entries(split, "novel_test.txt")
+    base = _entries(split, "base_train.txt")
+    train = _entries(split, f"episodes/{shots}-shot-{episode:02d}.txt")
+    test = _entries(split, "novel_test.txt")
     return split.groups["base"], split.groups["novel"], base, train, test
+
+
+def _entries(split: Split, file: str) -> list[Row]:
+    """A list's rows; a restriction may have left an episode without images."""
+    rows = splits.entries(split, file)
+    if not rows:
+        raise InputError(
+            f"{split.folder / file}: no image left in this list, which is restricted to "
+            f"{split.restriction}; get its images and run `python -m benchmark.splits restrict`"
+        )
+    return rows
 
 
 def _quarter(rows: list[Row], classes: int) -> tuple[list[Row], list[Row]]:
@@ -202,7 +221,7 @@ def _few_shot_holdout(split: Split, shots: int, episode: int) -> tuple:
     classes = split.groups["base"]
     novel = classes[1::4]
     base = tuple(k for k in classes if k not in novel)
-    rows = splits.entries(split, "base_train.txt")
+    rows = _entries(split, "base_train.txt")
     rest = [row for row in rows if not set(row[1]) & set(novel)]
     pool = [row for row in rows if set(row[1]) & set(novel)]
     pool = [(path, tuple(k for k in labels if k in novel)) for path, labels in pool]

@@ -45,9 +45,11 @@ def train(
     """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
 
     The order of batches depends on the unit and the stage, not on the method. With EMA the
-    parameters end as their moving average. The curve gets the mean loss of each epoch.
+    parameters end as their moving average. The curve gets the mean loss of each epoch. TypeError
+    for parameters that are not float32.
     """
     parameters = list(parameters)
+    _check_float32(parameters)
     steps = math.ceil(count / recipe.batch_size)
     if not recipe.epochs:
         return
@@ -72,6 +74,13 @@ def train(
         with torch.no_grad():
             for parameter, value in zip(parameters, average, strict=True):
                 parameter.copy_(value)
+
+
+def _check_float32(parameters: list[nn.Parameter]) -> None:
+    """Half precision would change results without a word, and save nothing in small heads."""
+    wrong = {str(p.dtype) for p in parameters if p.dtype != torch.float32}
+    if wrong:
+        raise TypeError(f"parameters to train are {', '.join(sorted(wrong))}; make them float32")
 
 
 def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:

@@ -78,20 +78,27 @@ def dry_run(plan: Plan, shelf: records.Shelf) -> str:
         episode = "" if unit.episode is None else str(unit.episode)
         what = [state[unit.key], unit.task, unit.label, str(unit.seed), episode]
         rows.append([unit.key[:16], *what])
-    settings = {(unit.task, unit.label): unit.hyperparameters for unit in plan.units}
+    settings = {(unit.task, unit.label): _settings(unit) for unit in plan.units}
     left = sum(name not in ("done", "skipped") for name in state.values())
     return "\n".join(
         [
             *aligned(rows),
             "",
             *(
-                f"{task} {label}: {', '.join(f'{k}={v!r}' for k, v in given) or 'no settings'}"
+                f"{task} {label}: {given or 'no settings'}"
                 for (task, label), given in settings.items()
             ),
             "",
             f"{len(plan.units)} units, {left} to run, scale {plan.scale}",
         ]
     )
+
+
+def _settings(unit: Unit) -> str:
+    """`epochs=10, lr=0.01`, and the preprocessing where it is not CLIP's own."""
+    given = [f"{name}={value!r}" for name, value in unit.hyperparameters]
+    given += [f"preprocess {unit.preprocess}"] if unit.preprocess != "clip" else []
+    return ", ".join(given)
 
 
 def listing(cards: Mapping[str, Card]) -> str:
@@ -111,9 +118,22 @@ def listing(cards: Mapping[str, Card]) -> str:
 def unfinished(units: Sequence[Unit], shelf: records.Shelf) -> list[str]:
     """What to say of the units that a run leaves without a record; nothing if there is none."""
     left = [unit for unit in units if unit.key not in shelf.done]
-    failed = [unit for unit in left if unit.key in shelf.failed]
     lines = [f"not finished: {unit.text}" for unit in left if unit.key not in shelf.failed]
+    failed = [unit for unit in left if unit.key in shelf.failed]
     if failed:
         lines.append(f"{len(failed)} of {len(units)} units failed; the next run tries them again:")
-        lines += [f"  {unit.text}: traceback in {shelf.folder.error(unit)}" for unit in failed]
+    for unit in failed:
+        where = f"traceback in {shelf.folder.error(unit)}"
+        lines.append(f"  {unit.text}: {'bad input' if _bad(unit, shelf) else where}")
     return lines
+
+
+def bad_input(units: Sequence[Unit], shelf: records.Shelf) -> list[str]:
+    """What was wrong with the input of units that failed for it: each message once."""
+    found = (shelf.failed[unit.key]["error"] for unit in units if _bad(unit, shelf))
+    return list(dict.fromkeys(found))
+
+
+def _bad(unit: Unit, shelf: records.Shelf) -> bool:
+    failure = {} if unit.key in shelf.done else shelf.failed.get(unit.key, {})
+    return failure.get("kind") == "input"

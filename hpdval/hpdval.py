@@ -1,4 +1,4 @@
-"""HP-DVAL as plugin classes: `hpdval`, as the paper's text has it, and `hpdval-released`."""
+"""HP-DVAL as the paper's text has it: the plugin class `hpdval`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmark import losses
 from benchmark.clip import image_views
 from benchmark.method import Method, Run
-from benchmark.prompts import PromptEncoder, initial_context, words
+from benchmark.prompts import PromptEncoder, encode_template, initial_context
 from benchmark.training import Recipe, train
 from hpdval import equations
 
@@ -35,6 +35,7 @@ class HPDVAL(Method):
     tied              which context the consistency ties to the template: "global" or "local"
     distillation, consistency   weights of L_kd and L_sc; both 1 in the text
     novel_epochs      stage 1 epochs on an episode's support set
+    augment           of stage 1's pictures; the text states none, stage 2 sees plain ones
     """
 
     name = "hpdval"
@@ -66,6 +67,7 @@ class HPDVAL(Method):
         weight_decay: float = 1e-4,
         schedule: str = "constant",
         ema: float = 0.0,
+        augment: str = "none",
     ) -> None:
         self.alpha, self.k, self.scale, self.local = alpha, k, scale, local
         self.similarity, self.tied = similarity, tied
@@ -80,7 +82,7 @@ class HPDVAL(Method):
         )
         self.stage2_epochs, self.stage2_lr = stage2_epochs, stage2_lr
         self.batch_size, self.weight_decay = batch_size, weight_decay
-        self.schedule, self.ema = schedule, ema
+        self.schedule, self.ema, self.augment = schedule, ema, augment
 
     def fit_base(self, base, run) -> None:
         self.student = run.clip.student()
@@ -112,16 +114,17 @@ class HPDVAL(Method):
         """Stage 1: L = L_cls + L_kd over the image tower; the text features P_H are fixed."""
         clip, labels = run.clip, self._labels(train_set, run)
         self.prompt = self._template(clip, train_set.class_names)
-        pixels, teacher = run.pixels(train_set.images), run.features(train_set.images)
+        draw = run.training_pixels(train_set.images, self.augment)
+        teacher = self._teacher(train_set.images, run) if self.distillation else None
         classify = self._criterion(labels)
         text = {"global": self.prompt, "local": self.prompt}
 
         def loss_of(indices):
-            batch = clip.normalise(torch.from_numpy(pixels[indices.numpy()]))
+            batch = run.normalise(draw(indices))
             whole, patches = image_views(self.student, batch, self.local)
             loss = classify(self.scale * self._score(whole, patches, text), labels[indices])
-            if self.distillation:
-                target = torch.from_numpy(teacher[indices.numpy()]).to(run.device)
+            if teacher is not None:
+                target = teacher(indices, batch)
                 loss = loss + self.distillation * equations.distillation(whole, target)
             return loss
 
@@ -133,6 +136,18 @@ class HPDVAL(Method):
             run,
             stage,
         )
+
+    def _teacher(self, images, run: Run):
+        """Frozen CLIP's global features: cached ones of plain pictures, else of what was drawn."""
+        if self.augment == "none":
+            plain = run.training_features(images)
+            return lambda indices, batch: plain(indices)
+
+        @torch.no_grad()
+        def teacher(indices: Tensor, batch: Tensor) -> Tensor:
+            return image_views(run.clip.visual, batch, None)[0]
+
+        return teacher
 
     def _tune_prompts(self, train_set, run: Run) -> None:
         """Stage 2: L = L_cls + L_sc over the two contexts; the image tower is frozen."""
@@ -164,8 +179,7 @@ class HPDVAL(Method):
 
     def _template(self, clip, class_names) -> Tensor:
         """P_H (C, D), the features of the fixed prompt, in the form of `_comparable`."""
-        prompts = [self.template.format(words(name)) for name in class_names]
-        return self._comparable(clip.encode_text(prompts))
+        return self._comparable(encode_template(clip, class_names, self.template))
 
     def _comparable(self, text: Tensor) -> Tensor:
         """Text features as the consistency compares them: unit length; in the code as they are."""
@@ -210,50 +224,4 @@ class HPDVAL(Method):
         pixels = run.pixels(images)
         for start in range(0, len(images), _BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
-            yield image_views(self.student, run.clip.normalise(batch), self.local)
-
-
-class HPDVALReleased(HPDVAL):
-    """The released code's choices, after the logs behind the paper's headline numbers.
-
-    First stage only, no teacher that differs from the student, dot products normalised over the
-    classes, alpha on the local view, a scalar on positive logits (5 for COCO, 10 for VOC), the
-    focal factor on the batch mean, one cycle, EMA. The authors keep the best epoch on the test
-    set, which fell at 20 to 23; here the last one counts.
-    """
-
-    name = "hpdval-released"
-
-    def __init__(
-        self,
-        alpha: float = 0.5,
-        k: int = 16,
-        similarity: str = "released",
-        positive: str = "5.0",
-        focal_on: str = "batch",
-        distillation: float = 0.0,
-        tied: str = "local",
-        init: str = "a photo of a",
-        stage2_epochs: int = 0,
-        stage2_lr: float = 1e-5,
-        batch_size: int = 16,
-        schedule: str = "onecycle",
-        ema: float = 0.998,
-        **others,
-    ) -> None:
-        super().__init__(
-            alpha=alpha,
-            k=k,
-            similarity=similarity,
-            positive=positive,
-            focal_on=focal_on,
-            distillation=distillation,
-            tied=tied,
-            init=init,
-            stage2_epochs=stage2_epochs,
-            stage2_lr=stage2_lr,
-            batch_size=batch_size,
-            schedule=schedule,
-            ema=ema,
-            **others,
-        )
+            yield image_views(self.student, run.normalise(batch), self.local)

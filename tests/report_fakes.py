@@ -82,6 +82,7 @@ def record(u: Unit, **changes) -> dict:
     mean = metrics["map"]
     metrics["var"] = sum((v - mean) ** 2 for v in aps.values()) / len(aps)
     metrics |= {"novel": None, "map_softmax": mean + 6.1, "cf1": None, "of1": None}
+    metrics["map_redraw"] = mean + 2.3 if u.task.startswith("coco-fs") else None
     if few:
         metrics |= {"head": None, "medium": None, "tail": None, "novel": mean}
     if u.method == "plain":
@@ -94,6 +95,7 @@ def record(u: Unit, **changes) -> dict:
         "n_classes": {"all": len(counts)}, "per_class_ap": aps, "train_counts": dict(counts),
         "curve": [], "hyperparameters": dict(u.hyperparameters), "split_sha256": u.split_sha256,
         "backbone": u.backbone, "weights_sha256": u.weights_sha256,
+        "preprocess": u.preprocess, "restriction": None,
         "seconds": {"base": None, "fit": 8.0, "predict": 1.5},
         "provenance": {
             "commit": "0123456789abcdef", "dirty": False, "versions": {}, "device": "cpu",
@@ -104,7 +106,8 @@ def record(u: Unit, **changes) -> dict:
 
 def skipped(u: Unit, reason: str) -> dict:
     """A record of a unit that its method refused."""
-    empty = dict.fromkeys(("map", "head", "medium", "tail", "novel", "var", "map_softmax"))
+    names = ("map", "head", "medium", "tail", "novel", "var", "map_softmax", "map_redraw")
+    empty = dict.fromkeys(names)
     return record(u, status="skipped", reason=reason, metrics=empty, per_class_ap={})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark import backbones, clip, features, tasks
+from benchmark import backbones, clip, features, preprocessing, tasks
 from benchmark.method import Run
 from benchmark.miniature import concepts, scenes, sprites
 
@@ -44,7 +44,8 @@ def images(folder: Path, count: int = 24, seed: int = 0) -> tasks.LabelledImages
     return tasks.LabelledImages(tasks.ImageList(folder, tuple(paths)), labels, CLASSES)
 
 
-def run(folder: Path, identity: str = "test") -> Run:
+def run(folder: Path, identity: str = "test", preprocess: str = "clip", threads: int = 2) -> Run:
     """A Run as the harness makes it, with its cache below the folder."""
-    store = features.FeatureStore(the_clip(), folder / "cache")
+    how = preprocessing.parse(preprocess)
+    store = features.FeatureStore(the_clip(), folder / "cache", how, threads)
     return Run(clip=the_clip(), store=store, device="cpu", identity=identity)

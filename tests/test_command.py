@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,14 +14,15 @@ from pathlib import Path
 import pytest
 import tiny
 
-from benchmark import catalogue, locks, plan, records, suite
+from benchmark import catalogue, locks, plan, records, suite, tasks
 from benchmark.command import main, parser
+from benchmark.errors import InputError
 from benchmark.progress import Progress, clock
 
 ROOT = Path(tiny.__file__).resolve().parents[1]
 FLAGS = (
     *("--suite", "--tasks", "--methods", "--seeds", "--episodes", "--workers", "--device"),
-    *("--results-dir", "--data-root", "--backbone", "--plugin"),
+    *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin"),
     *("--status", "--dry-run", "--list", "--report", "--force"),
 )
 
@@ -118,6 +121,7 @@ BAD = {
     ("--device", "cda"): "unknown device 'cda'; did you mean 'cuda'",
     ("--data-root", "/nowhere/at/all"): "--data-root /nowhere/at/all: no such folder",
     ("--sute", "tiny"): "--sute",
+    ("--preprocess", "sqare"): "unknown preprocess",
     ("--status", "--force"): "not allowed with",
     ("--plugin", "gone.py"): "gone.py",
 }
@@ -129,6 +133,68 @@ def test_bad_flags_are_one_line_and_exit_code_2(world, flags):
     assert code == 2 and out == ""
     assert err.startswith("error: ") and err.count("\n") == 1 and BAD[flags] in err
     assert not world.results.exists()
+
+
+def test_exit_code_2_is_explained():
+    assert "2 bad input, such as an image that cannot be read" in parser().format_help()
+
+
+def test_preprocess_is_chosen_for_all_methods(world):
+    code, out, _ = world.run("--methods", "prior", "steady", "--preprocess", "square-448-raw")
+    assert code == 0
+    found = records.load(world.records.parent)
+    assert len(found) == 6 and {r["preprocess"] for r in found} == {"square-raw-448"}
+    code, out, _ = world.run("--methods", "prior", "--dry-run")
+    assert "4 units, 4 to run" in out and "preprocess" not in out  # other units than CLIP's own
+    code, out, _ = world.run("--methods", "prior", "--dry-run", "--preprocess", "square-raw-448")
+    assert "4 units, 0 to run" in out
+    assert "voc-lt prior: noise=0.5, sleep=0.0, preprocess square-raw-448" in out
+
+
+@contextlib.contextmanager
+def without_privileges():
+    """As a user whom permissions bind: root, which they do not, becomes nobody for a while."""
+    if os.geteuid():
+        yield
+        return
+    try:
+        os.seteuid(65534)
+    except OSError:
+        pytest.skip("this root cannot become another user, and no permission binds it")
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("mode, where", [(0o000, "."), (0o444, "."), (0o000, "..")])
+def test_a_data_root_without_permission(world, mode, where):
+    root = world.folder / "outer" / "data"
+    (root / "val2017").mkdir(parents=True)
+    world.folder.chmod(0o755)
+    closed = (root / where).resolve()
+    closed.chmod(mode)
+    try:
+        with without_privileges():
+            code, out, err = world.run("--data-root", root)
+    finally:
+        closed.chmod(0o755)
+    assert code == 2 and out == "" and err.count("\n") == 1
+    assert f"--data-root {root}: cannot be read (Permission denied); give" in err
+    assert not world.results.exists()
+
+
+def test_a_data_root_that_is_a_file(world):
+    (world.folder / "file").write_text("")
+    code, _, err = world.run("--data-root", world.folder / "file")
+    assert code == 2 and err.count("\n") == 1 and "no such folder" in err
+
+
+def test_missing_images_name_the_command_that_tells_more(world):
+    task = tasks.load("voc-lt", "miniature", world.folder)
+    with pytest.raises(InputError, match="24 of 24 missing for task voc-lt") as caught:
+        tasks.check_files(task)
+    assert f"python -m benchmark.datasets check --data-root {world.folder}" in str(caught.value)
 
 
 def test_a_misspelt_key_in_the_suite(world):

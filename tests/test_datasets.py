@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmark import datasets
+from benchmark.datasets.__main__ import main as check
 from benchmark.errors import InputError
 
 ROOT = Path(__file__).parents[2] / "shared" / "real_samples"
+OFFICIAL = ROOT.with_name("official_splits")
 
 
 def note(image: int, category: int, box=(1, 2, 30, 40), **more) -> dict:
@@ -40,7 +43,6 @@ def instances(tmp_path) -> Path:
 
 
 def test_coco_labels(instances):
-    assert datasets.coco_classes(instances) == ("c1", "c13", "c90")
     assert datasets.coco_labels(instances) == {
         "000000000009.jpg": {0, 2},
         "000000000025.jpg": set(),
@@ -50,10 +52,53 @@ def test_coco_labels(instances):
     assert datasets.coco_labels(instances, crowd="negative")["000000000009.jpg"] == {0}
 
 
-def test_coco_boxes(instances):
-    boxes = datasets.coco_boxes(instances)
+def test_instances_are_read_once_for_everything(instances):
+    found = datasets.Instances(instances)
+    assert found.images[1:3] == [(25, "000000000025.jpg"), (30, "000000000030.jpg")]
+    assert found.classes == ("c1", "c13", "c90")
+    assert found.size == (4, 7)  # what is skipped counts
+    assert found.labels("negative") == datasets.coco_labels(instances, "negative")
+    boxes = found.boxes()
     assert boxes["000000000030.jpg"] == [(1, (1.0, 2.0, 30.0, 40.0))] * 2
+    assert boxes["000000000009.jpg"] == [(0, (1.0, 2.0, 30.0, 40.0)), (2, (1.0, 2.0, 30.0, 40.0))]
+    assert found.boxes("negative")["000000000009.jpg"] == [(0, (1.0, 2.0, 30.0, 40.0))]
     assert boxes["000000000042.jpg"] == []
+    with pytest.raises(InputError, match="value of crowd"):
+        found.labels("maybe")
+
+
+def test_images_keep_the_order_of_the_file(instances):
+    content = json.loads(instances.read_text())
+    content["images"].reverse()
+    instances.write_text(json.dumps(content))
+    found = datasets.Instances(instances)
+    assert [number for number, _ in found.images] == [42, 30, 25, 9]
+    assert list(found.labels()) == [name for _, name in found.images]
+    assert found.labels()["000000000030.jpg"] == {1}
+
+
+def test_outlines_are_of_no_account(instances):
+    """Polygons, or the run lengths of a crowd, are objects of their own inside an annotation."""
+    content = json.loads(instances.read_text())
+    before = datasets.coco_labels(instances)
+    for n, each in enumerate(content["annotations"]):
+        outline = {"counts": [1, 2], "size": [3, 4]} if n % 2 else [[1, 2, 3, 4, 5, 6]]
+        each["segmentation"] = outline
+    instances.write_text(json.dumps(content))
+    assert datasets.coco_labels(instances) == before
+
+
+@pytest.mark.parametrize("kept", [0, 1, 200, -1])
+def test_an_instances_file_cut_short_is_one_line(instances, kept):
+    instances.write_bytes(instances.read_bytes()[:kept])
+    with pytest.raises(InputError, match="not JSON .*download it again") as caught:
+        datasets.Instances(instances)
+    assert "instances_val2017.json" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_instances_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"none.json: cannot be read .*benchmark.datasets check"):
+        datasets.Instances(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +106,10 @@ def test_coco_boxes(instances):
     [
         ({"categories": None}, "categories"),
         ({"images": [{"id": 9}]}, "images"),
+        ({"images": [{"id": "9", "file_name": "9.jpg"}]}, "images"),
+        ({"images": [{"id": n, "file_name": f"{n}.jpg"} for n in (9, 3, 9)]}, "images: 9 occurs"),
+        ({"images": [{"id": n, "file_name": "1.jpg"} for n in (1, 2)]}, "1.jpg occurs twice"),
+        ({"categories": [{"id": 1, "name": n} for n in "ab"]}, "categories: 1 occurs twice"),
         ({"annotations": [3]}, "annotations"),
         ({"annotations": [{"id": 77, "image_id": 9}]}, "id 77"),
         ({"annotations": [note(9, 2, id=8)]}, "id 8"),
@@ -137,3 +186,55 @@ def test_real_coco_annotations_agree_with_the_label_list():
     labels = datasets.coco_labels(found[0])
     shared = set(labels) & set(listed)
     assert shared and all(labels[name] == listed[name] for name in shared)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> Path:
+    """The real samples as a data root, with the official lists restricted to them."""
+    if not (ROOT.is_dir() and OFFICIAL.is_dir()):
+        pytest.skip("the real samples and official lists (../shared) are not here")
+    from benchmark.splits.__main__ import main as lists
+
+    folder = tmp_path_factory.mktemp("real")
+    for year in ("train2017", "val2017"):
+        (folder / year).symlink_to(ROOT / "coco" / year)
+    (folder / "annotations").mkdir()
+    subset = folder / "annotations" / "instances_train2017.json"
+    shutil.copy(ROOT / "coco" / "instances_train2017_subset.json", subset)
+    fetch = ["fetch", "--data-root", str(folder), "--from", str(OFFICIAL), "--splits", "coco-lt"]
+    assert lists(fetch) == 0 and lists(["restrict", "--data-root", str(folder)]) == 0
+    return folder
+
+
+def test_check_of_the_real_samples(real, capsys):
+    """COCO's own boxes give the official labels; every photograph opens."""
+    capsys.readouterr()
+    assert check(["check", "--data-root", str(real), "--tasks", "coco-lt", "--decode"]) == 0
+    out = capsys.readouterr().out
+    assert "labels: all 2 lines equal annotations/instances_train2017.json" in out
+    assert "val2017 has 128 of 5,000 images; all 128 listed are there" in out
+    assert "decoding: 130 of 130 images" in out
+    restriction = "restricted to 2 of 1,909 training and 128 of 5,000 test images"
+    assert f"coco-lt: ready ({restriction}; labels not compared)" in out
+
+
+def test_check_of_a_data_root_without_lists(real, capsys):
+    assert check(["check", "--data-root", str(real), "--tasks", "coco-lt", "voc-lt"]) == 2
+    out = capsys.readouterr().out
+    assert "python -m benchmark.splits fetch --data-root" in out
+    assert "get VOCtrainval_11-May-2012.tar (1,999,639,040 bytes" in out
+    assert "voc-lt: not ready (3 problems)" in out
+
+
+def test_a_truncated_photograph_is_not_ready(real, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    for part in real.iterdir():
+        (tmp_path / "data" / part.name).symlink_to(part)
+    (tmp_path / "data" / "val2017").unlink()
+    shutil.copytree(real / "val2017", tmp_path / "data" / "val2017")
+    broken = tmp_path / "data" / "val2017" / "000000000139.jpg"
+    broken.write_bytes(broken.read_bytes()[:40_000])
+    flags = ["--data-root", str(tmp_path / "data"), "--tasks", "coco-lt", "--decode"]
+    assert check(["check", *flags]) == 2
+    out = capsys.readouterr().out
+    assert "decoding: 129 of 130 images" in out and f"wrong   {broken}: cannot be read" in out

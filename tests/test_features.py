@@ -1,31 +1,81 @@
-"""The cache: right values, no second look at an image, nothing half-written."""
+"""The cache: right values, no second look at an image, nothing half-written, views in turn."""
 
 import numpy as np
 import pytest
 import small
 import torch
+from PIL import Image
 
-from benchmark import features
+from benchmark import augmentation, features, loader, preprocessing
 from benchmark.errors import InputError
+
+
+def normalised(pixels, clip):
+    return preprocessing.CLIP.normalised(torch.from_numpy(np.array(pixels)), clip.mean, clip.std)
+
+
+def entries(folder):
+    return list((folder / "cache" / "features").glob("*.npy"))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The files that were read, in any order."""
+    files, real = [], loader.read_image
+    monkeypatch.setattr(loader, "read_image", lambda file: files.append(file) or real(file))
+    return files
 
 
 def test_features_are_what_clip_computes(tmp_path):
     data = small.images(tmp_path, 5)
     run, clip = small.run(tmp_path), small.the_clip()
-    pixels = torch.from_numpy(np.array(run.pixels(data.images)))
     with torch.no_grad():
-        whole, patches = clip.visual(clip.normalise(pixels))
+        whole, patches = clip.visual(normalised(run.pixels(data.images), clip))
     np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-6)
     local = (patches @ clip.visual.proj).numpy()
     np.testing.assert_allclose(run.features(data.images, "tokens"), local, rtol=1e-5, atol=1e-6)
 
 
-def test_a_hit_opens_no_image_and_a_changed_image_is_no_hit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["clip", "square", "square-raw"])
+def test_each_preprocessing_has_entries_of_its_own(name, tmp_path):
+    data = small.images(tmp_path, 3)
+    for file in data.images.files():
+        Image.open(file).resize((140, 96)).save(file)
+    clip, how = small.the_clip(), preprocessing.parse(name)
+    for other in {"clip", "square-raw", "square"} - {name}:
+        small.run(tmp_path, preprocess=other).features(data.images)
+    run = small.run(tmp_path, preprocess=name)
+    pictures = [how.pixels(preprocessing.read_image(f), 96) for f in data.images.files()]
+    assert run.preprocess == how and np.array_equal(run.pixels(data.images), pictures)
+    batch = run.normalise(torch.from_numpy(np.array(run.pixels(data.images))))
+    assert batch.dtype == torch.float32 and (batch.min() < -0.5) == how.normalise
+    with torch.no_grad():
+        whole = clip.visual(batch)[0]
+    np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_any_number_of_threads_gives_the_same_bytes(tmp_path):
+    data = small.images(tmp_path, 20)
+    found = []
+    for threads in (1, 2, 7):
+        (tmp_path / str(threads)).mkdir()
+        run = small.run(tmp_path / str(threads), threads=threads)
+        draw = run.training_pixels(data.images, "crop+flip+cutout+randaugment")
+        found.append(
+            [
+                run.pixels(data.images),
+                run.store.features(data.images, "global", "crop+randaugment", 1),
+                *(draw(torch.arange(20)) for _ in range(2)),
+            ]
+        )
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def test_a_hit_opens_no_image_and_a_changed_image_is_no_hit(tmp_path, opened):
     data = small.images(tmp_path, 4)
     before = np.array(small.run(tmp_path).features(data.images, "tokens"))
-    opened = []
-    real = features._open
-    monkeypatch.setattr(features, "_open", lambda file: opened.append(file) or real(file))
+    opened.clear()
     small.run(tmp_path).features(data.images, "tokens")
     small.run(tmp_path).features(data.images, "global")
     assert opened == []
@@ -36,17 +86,134 @@ def test_a_hit_opens_no_image_and_a_changed_image_is_no_hit(tmp_path, monkeypatc
     assert np.array_equal(after[0], before[1]) and np.array_equal(after[2], before[2])
 
 
+@pytest.mark.parametrize("kind", ["tokens", "value"])
+def test_global_features_do_not_depend_on_which_kind_was_asked_for_first(kind, tmp_path):
+    data, found = small.images(tmp_path, 6), []
+    for order in (("global", kind), (kind, "global")):
+        folder = tmp_path / order[0]
+        folder.mkdir()
+        for name in order:
+            small.run(folder).features(data.images, name)
+        found.append(small.run(folder).features(data.images))
+    assert np.array_equal(*found)
+
+
+def test_a_local_kind_leaves_the_global_entry_as_it_is(tmp_path):
+    data = small.images(tmp_path, 4)
+    small.run(tmp_path).features(data.images)
+    before = {p: p.stat().st_mtime_ns for p in entries(tmp_path)}
+    small.run(tmp_path).features(data.images, "tokens")
+    assert len(entries(tmp_path)) == len(before) + 1
+    assert before.items() <= {p: p.stat().st_mtime_ns for p in entries(tmp_path)}.items()
+
+
 def test_a_broken_image_is_named_and_leaves_no_entry(tmp_path):
-    data = small.images(tmp_path, 3)
-    broken = data.images.files()[1]
-    broken.write_bytes(broken.read_bytes()[:200])
-    with pytest.raises(InputError, match=broken.name):
-        small.run(tmp_path).features(data.images)
+    data = small.images(tmp_path, 30)
+    broken = [data.images.files()[row] for row in (7, 3, 22)]
+    for file in broken:
+        file.write_bytes(file.read_bytes()[:200])
+    for threads in (1, 4):
+        run = small.run(tmp_path, threads=threads)
+        for call in (
+            lambda run=run: run.features(data.images),
+            lambda run=run: run.training_features(data.images, augment="flip"),
+            lambda run=run: run.training_pixels(data.images, "flip")(torch.arange(30)),
+        ):
+            with pytest.raises(InputError, match=broken[1].name):  # the first of the list
+                call()
     kept = list((tmp_path / "cache" / "features").iterdir())
     assert not [path for path in kept if path.suffix in (".npy", ".tmp")]
 
 
-def test_an_unknown_kind_is_named(tmp_path):
-    data = small.images(tmp_path, 1)
+def test_an_unknown_kind_or_augmentation_is_named(tmp_path):
+    data, run = small.images(tmp_path, 1), small.run(tmp_path)
     with pytest.raises(ValueError, match="unknown kind 'locals'"):
-        small.run(tmp_path).features(data.images, "locals")
+        run.features(data.images, "locals")
+    with pytest.raises(InputError, match="unknown augmentation 'flop'"):
+        run.training_features(data.images, augment="flop")
+    with pytest.raises(InputError, match="unknown augmentation 'flop'"):
+        run.training_pixels(data.images, "flop")
+    with pytest.raises(InputError, match="views: 0 must be 1 or more"):
+        run.training_features(data.images, augment="flip", views=0)
+
+
+def test_an_augmented_entry_holds_the_features_of_that_view(tmp_path):
+    data, clip = small.images(tmp_path, 3), small.the_clip()
+    found = small.run(tmp_path).store.features(data.images, "global", "crop+flip", 2)
+    steps = augmentation.parse("crop+flip")
+    pictures = []
+    for path, file in zip(data.images.paths, data.images.files(), strict=True):
+        dice = augmentation.dice_of(steps, path, 2)
+        picture = steps.view(preprocessing.read_image(file), 96, preprocessing.CLIP, dice)
+        pictures.append(preprocessing.array(picture))
+    with torch.no_grad():
+        whole = clip.visual(normalised(pictures, clip))[0]
+    np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_training_features_go_through_the_views_in_turn(tmp_path):
+    data, run = small.images(tmp_path, 5), small.run(tmp_path)
+    views = [run.store.features(data.images, "global", "flip+cutout", v) for v in range(3)]
+    draw = run.training_features(data.images, augment="flip+cutout", views=3)
+    local = run.training_features(data.images, "tokens", "flip+cutout", 3)
+    assert draw(torch.tensor([4, 4, 1])).dtype == torch.float32
+    np.testing.assert_array_equal(
+        draw(torch.tensor([4, 1, 2])), views_of(views, [2, 1, 0], [4, 1, 2])
+    )
+    np.testing.assert_array_equal(draw(torch.tensor([4, 4])), views_of(views, [0, 1], [4, 4]))
+    for _ in range(2):
+        expected = run.store.features(data.images, "tokens", "flip+cutout", _)
+        np.testing.assert_array_equal(local(torch.tensor([3]))[0], expected[3])
+    count = len(entries(tmp_path))
+    other = small.run(tmp_path, "another unit").training_features(
+        data.images, "global", "flip+cutout", 3
+    )
+    assert len(entries(tmp_path)) == count, "views depend on the seed"
+    np.testing.assert_array_equal(other(torch.tensor([2])), views[0][[2]])
+
+
+def views_of(views, numbers, rows):
+    return np.stack([views[v][r] for v, r in zip(numbers, rows, strict=True)])
+
+
+def test_without_an_augmentation_training_sees_the_plain_entries(tmp_path, opened):
+    data, run = small.images(tmp_path, 5), small.run(tmp_path)
+    rows = torch.tensor([3, 0, 3])
+    features_of, pixels_of = (
+        run.training_features(data.images, views=8),
+        run.training_pixels(data.images),
+    )
+    read = len(opened)
+    for _ in range(2):
+        np.testing.assert_array_equal(features_of(rows), run.features(data.images)[rows.numpy()])
+        found = pixels_of(rows)
+        assert found.dtype == torch.uint8
+        np.testing.assert_array_equal(found, run.pixels(data.images)[rows.numpy()])
+    assert len(opened) == read == 5
+
+
+def test_training_pixels_are_new_views_of_the_units_seed(tmp_path):
+    data, run = small.images(tmp_path, 4), small.run(tmp_path)
+    draw, again = (run.training_pixels(data.images, "crop+randaugment") for _ in range(2))
+    rows = torch.tensor([2, 0, 2])
+    first, second = draw(rows), draw(rows)
+    assert first.shape == (3, 3, 96, 96) and first.dtype == torch.uint8
+    assert len({p.numpy().tobytes() for p in (*first, *second)}) == 6
+    steps = augmentation.parse("crop+randaugment")
+    path = data.images.paths[2]
+    dice = augmentation.dice_of(steps, path, 3, run.seed("augment"))  # its fourth draw
+    picture = preprocessing.read_image(data.images.root / path)
+    expected = preprocessing.array(steps.view(picture, 96, run.preprocess, dice))
+    assert np.array_equal(second[2], expected)
+    assert torch.equal(again(rows), first)
+    other = small.run(tmp_path, "another unit").training_pixels(data.images, "crop+randaugment")
+    assert not torch.equal(other(rows), first)
+
+
+def test_pictures_are_decoded_without_a_model(tmp_path):
+    data = small.images(tmp_path, 3)
+    how = preprocessing.parse("square")
+    features.decode(data.images, tmp_path / "found.npy", loader.Loader(40, how, 2))
+    found = np.load(tmp_path / "found.npy")
+    expected = [how.pixels(preprocessing.read_image(f), 40) for f in data.images.files()]
+    assert np.array_equal(found, expected)

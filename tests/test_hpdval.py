@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from benchmark.method import hyperparameters
 from hpdval import equations
-from hpdval.hpdval import HPDVAL, HPDVALReleased
+from hpdval.hpdval import HPDVAL
+from hpdval.released import HPDVALReleased
 
 
 def views(seed=0, patches=36):
@@ -85,6 +86,29 @@ def test_stage_1_trains_the_student_and_stage_2_the_contexts_alone(tmp_path):
     assert not torch.equal(both.learned["global"], both.learned["local"])
 
 
+def test_with_an_augmentation_the_teacher_sees_the_view_that_the_student_sees(
+    tmp_path, monkeypatch
+):
+    """At the first step both are the same network, so their features agree on any view."""
+    seen = []
+    real = equations.distillation
+
+    def spy(student, teacher):
+        seen.append((student.detach().clone(), teacher.clone()))
+        return real(student, teacher)
+
+    monkeypatch.setattr(equations, "distillation", spy)
+    data, run = small.images(tmp_path, 8), small.run(tmp_path)
+    options = {"stage1_epochs": 1, "stage2_epochs": 0, "batch_size": 8}
+    HPDVAL(augment="crop+cutout", **options).fit(data, run)
+    HPDVAL(**options).fit(data, run)
+    (student, teacher), (plain, plain_teacher) = seen
+    torch.testing.assert_close(student, teacher, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(plain, plain_teacher, rtol=1e-4, atol=1e-5)
+    assert (student - plain).abs().mean() > 1e-2
+    assert not any(p.grad is not None for p in run.clip.model.parameters())
+
+
 def test_semantic_consistency_holds_the_tied_context_near_the_template(tmp_path):
     data = small.images(tmp_path, 10)
     distances = {}
@@ -110,3 +134,4 @@ def test_the_presets_say_what_the_text_and_the_code_say():
     assert (code["alpha"], code["k"], code["batch_size"], code["ema"]) == (0.5, 16, 16, 0.998)
     assert (code["similarity"], code["tied"], code["positive"]) == ("released", "local", "5.0")
     assert code["focal_on"] == "batch" and code["distillation"] == 0.0
+    assert (text["augment"], code["augment"]) == ("none", "cutout+randaugment")

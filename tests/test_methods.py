@@ -16,6 +16,7 @@ METHODS = discover()
 QUICK = {
     "epochs": 20, "lr": 0.02, "loss_weight": 0.3, "warmup": 0, "stage1_epochs": 3,
     "stage1_lr": 1e-4, "stage2_epochs": 3, "stage2_lr": 1e-3, "novel_epochs": 2, "scale": 20.0,
+    "views": 2,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from benchmark import metrics
 
@@ -68,3 +69,74 @@ def test_f1_by_hand_and_only_for_probabilities():
     assert found["cf1"] == pytest.approx(100 * 2 * 0.5 * 0.75 / 1.25)
     assert found["of1"] == pytest.approx(100 * 2 * (2 / 4) * (2 / 3) / (2 / 4 + 2 / 3))
     assert metrics.evaluate(probabilities, labels, {}, "logits").metrics["cf1"] is None
+
+
+def few_shot_labels(rows=300, classes=6, seed=3):
+    """Labels (N, C) of classes from rare to frequent, each row with at least one."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((rows, classes)) < np.linspace(0.02, 0.4, classes)).astype(np.float32)
+    labels[np.arange(rows), rng.integers(0, classes, rows)] = 1
+    return labels
+
+
+def redrawn_word_for_word(labels, draws):
+    """The documented rule, class after class, without shortcuts."""
+    classes = [k for k in range(labels.shape[1]) if labels[:, k].any()]
+    proposed = np.random.default_rng(0).integers(len(classes), size=draws)
+    drawn, rows = dict.fromkeys(classes, 0), []
+    for t in range(draws):
+        current = classes[proposed[t]]
+        for other in classes:
+            if drawn[other] < drawn[current]:
+                current = other
+        having = [row for row in range(len(labels)) if labels[row, current]]
+        rows.append(having[t % len(having)])
+        for k in classes:
+            drawn[k] += int(labels[rows[-1], k])
+    return rows
+
+
+def test_the_redraw_follows_its_rule():
+    labels = few_shot_labels()
+    labels[:, 2] = 0  # a class without a test image is never drawn
+    labels = labels[labels.any(1)]
+    assert metrics.redraw(labels, 500).tolist() == redrawn_word_for_word(labels, 500)
+
+
+def test_the_redraw_by_hand_and_from_a_fixed_seed():
+    one_each = np.eye(3)
+    assert np.bincount(metrics.redraw(one_each, 30)).tolist() == [10, 10, 10]
+    # Proposed are classes 1 1 1 0 0 0 0 0; those that are least drawn make it 1 0 0 0 0 1 1 0.
+    both = np.array([[1, 0], [0, 1], [1, 1]])
+    assert metrics.redraw(both, 8).tolist() == [1, 2, 0, 2, 0, 2, 1, 2]
+    assert metrics.redraw(np.zeros((4, 2))).tolist() == []
+    rows = metrics.redraw(few_shot_labels())
+    assert len(rows) == 40_504 and rows.dtype == np.int64
+    assert rows[:8].tolist() == [3, 6, 17, 9, 25, 28, 30, 40]  # every map_redraw rests on it
+
+
+def test_the_redraw_shows_all_classes_about_equally_often():
+    labels = np.eye(5, dtype=np.float32)[np.repeat(np.arange(5), (1, 5, 20, 100, 400))]
+    natural, drawn = labels.sum(0), labels[metrics.redraw(labels)].sum(0)
+    assert natural.max() / natural.min() == 400
+    assert drawn.max() - drawn.min() <= 1
+
+
+def test_map_redraw_is_ap_with_each_row_as_often_as_it_was_drawn():
+    labels = few_shot_labels()
+    scores = np.random.default_rng(4).integers(0, 40, labels.shape) + 3.0 * labels
+    times = np.bincount(metrics.redraw(labels), minlength=len(labels))
+    expected = [
+        100 * average_precision_score(truth, score, sample_weight=times)
+        for truth, score in zip(labels.T, scores.T, strict=True)
+    ]
+    found = metrics.evaluate(scores, labels, {}, redraw=True).metrics
+    assert found["map_redraw"] == pytest.approx(np.mean(expected))
+    assert abs(found["map_redraw"] - found["map"]) > 1
+    natural = metrics.evaluate(scores, labels, {}).metrics
+    assert natural == found | {"map_redraw": None}
+
+
+def test_map_redraw_without_any_positive_is_none():
+    nothing = np.zeros((3, 2))
+    assert metrics.evaluate(nothing, nothing, {}, redraw=True).metrics["map_redraw"] is None

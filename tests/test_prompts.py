@@ -7,6 +7,7 @@ import small
 import torch
 
 from benchmark import clip as clips
+from benchmark import preprocessing
 from benchmark.prompts import PromptEncoder, initial_context, template_features
 
 NAMES = ("dog", "traffic light", "hot_dog", "tvmonitor", "pair of scissors")
@@ -65,13 +66,15 @@ def test_the_text_tower_gets_no_gradient():
 def test_image_views_agree_with_open_clip_and_with_each_other():
     clip = small.the_clip()
     pictures = torch.randint(0, 255, (3, 3, 96, 96), dtype=torch.uint8)
-    images = clip.normalise(pictures)
+    images = preprocessing.CLIP.normalised(pictures, clip.mean, clip.std)
     with torch.no_grad():
         expected = clip.visual(images)[0]
-        for kind in (None, "tokens", "value"):
-            whole, local = clips.image_views(clip.visual, images, kind)
+        views = {}
+        for kind, count in ((None, 0), ("tokens", 36), ("value", 36), ("regions", 37)):
+            whole, views[kind] = clips.image_views(clip.visual, images, kind)
             torch.testing.assert_close(whole, expected, rtol=1e-4, atol=1e-5)
-            assert local.shape[:2] == (3, 36 if kind else 0)
+            assert views[kind].shape[:2] == (3, count)
+    torch.testing.assert_close(views["regions"][:, 1:], views["value"], rtol=1e-4, atol=1e-5)
 
 
 def test_views_of_a_resnet():
@@ -84,14 +87,6 @@ def test_views_of_a_resnet():
     whole, local = clips.image_views(model.visual, images, "value")
     torch.testing.assert_close(whole, model.encode_image(images), rtol=1e-4, atol=1e-5)
     assert local.shape == (2, 4, 32)
-
-
-def test_crop_and_normalise_are_clips_own_preprocessing():
-    from open_clip import image_transform
-    from PIL import Image
-
-    clip = small.the_clip()
-    picture = Image.effect_noise((150, 120), 80).convert("RGB")
-    theirs = image_transform(96, is_train=False)(picture)
-    ours = clip.normalise(clip.crop(picture)[None])[0]
-    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    _, regions = clips.image_views(model.visual, images, "regions")
+    assert regions.shape == (2, 5, 32)
+    torch.testing.assert_close(regions[:, 1:], local)

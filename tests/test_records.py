@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -130,3 +131,14 @@ def test_frame_has_one_row_a_unit_and_flat_metrics(folder, tmp_path):
     assert row["per_class_ap"] == {"ant": 12.5, "bee": None}
     assert json.loads(frame.drop(columns="per_class_ap").to_json())  # plain values
     assert records.frame(tmp_path / "nothing").empty
+
+
+def test_frame_completes_older_records(folder, tmp_path):
+    records.write(folder, UNIT, RECORD)
+    other = dataclasses.replace(UNIT, preprocess="square")
+    part = {"preprocess": "square", "restriction": "1 of 2 training images"}
+    records.write(folder, other, RECORD | {"key": other.key} | part)
+    frame = records.frame(tmp_path)
+    assert sorted(frame["preprocess"]) == ["clip", "square"]
+    assert frame.set_index("preprocess")["restriction"]["square"] == "1 of 2 training images"
+    assert frame["restriction"].isna().sum() == 1

@@ -189,6 +189,101 @@ def test_best_and_second_of_a_column():
     assert ranks([30, 31], "var") == [0, 0]
 
 
+def older(u):
+    """A record as it was before redraw, preprocessing and restriction were recorded."""
+    record = fakes.record(u)
+    for name in ("preprocess", "restriction"):
+        del record[name]
+    del record["metrics"]["map_redraw"]
+    return record
+
+
+def test_the_redraw_stands_beside_the_headline(full):
+    units, records, results = full
+    table = tables.redraw(cells.gather(units, results))
+    assert [block.name for block in table.blocks] == ["coco-fs-1", "coco-fs-5"]
+    assert table.blocks[0].columns == ("novel", "redraw", "n")
+    row = table.blocks[1].rows[table.labels.index("coop")]
+    for entry, metric in zip(row[:2], ("novel", "map_redraw"), strict=True):
+        mine = [r["metrics"] for r in records if (r["task"], r["label"]) == ("coco-fs-5", "coop")]
+        assert entry.stat.mean == pytest.approx(statistics.mean(m[metric] for m in mine))
+    page = (results / "report" / "report.md").read_text()
+    assert "class-balanced redraw" in page and "| method | novel | redraw | n |" in page
+    voc = [u for u in units if u.task.startswith("voc")]
+    assert tables.redraw(cells.gather(voc, results)) is None
+
+
+def test_older_records_still_render(tmp_path):
+    units = fakes.units(tasks=("coco-lt", "coco-fs-1"))
+    results = fakes.store(tmp_path / "cimlic" / "miniature", map(older, units))
+    page = report.write(units, results).read_text()
+    assert "redraw" not in page and "restricted" not in page and "| preprocess | clip |" in page
+    fakes.store(results, [fakes.record(u) for u in units if u.episode in (1, 2)])
+    text = formats.markdown(tables.redraw(cells.gather(units, results)))
+    line = next(x for x in text.splitlines() if x.startswith("| coop"))
+    assert line.endswith("(2) | 10 |")  # two of ten records have the second metric
+    assert "identical in 8 of 8" in report.compare(units, results, results)
+
+
+PART = "2 of 1,909 training and 128 of 5,000 test images"
+
+
+def test_a_restriction_is_in_every_caption(tmp_path):
+    def changes(u):
+        return fakes.record(u, restriction=PART if u.task == "coco-lt" else None)
+
+    units = fakes.units(("coop", "hpdval"), ("coco-lt", "voc-lt", "voc-fs-1"), scale="paper")
+    results = fakes.store(tmp_path / "cimlic" / "paper", map(changes, units))
+    page = report.write(units, results).read_text()
+    words = f"restricted to {PART}, coco-lt"
+    folder = results / "report"
+    for name in ("table_lt.md", "table_lt.tex"):
+        assert f"paper scale, {words}: mAP" in (folder / name).read_text()
+    assert f"Second metric, paper scale, {words}: total" in page
+    assert f"| restricted to | {PART}, coco-lt |" in page
+    assert page.startswith("# cimlic, paper scale, restricted to part of the images\n")
+    assert page.count(f"coco-lt, paper scale, restricted to {PART}: ") == 2  # its figures
+    assert "restricted to part" in (folder / "groups_coco-lt.svg").read_text()
+    assert "restricted" not in (folder / "groups_voc-lt.svg").read_text()
+    assert "restricted" not in (folder / "table_fs.md").read_text()  # that part is whole
+    assert words in " ".join(report.summary(units, results).split())
+    lt = rows(results, "table_lt")
+    assert lt["coco-lt", "coop"]["restriction"] == PART
+    assert lt["voc-lt", "coop"]["restriction"] == ""
+
+
+def test_tasks_of_one_restricted_split_are_named_together(tmp_path):
+    tasks = ("coco-lt", "coco-fs-1", "coco-fs-5")
+    part = {"coco-lt": PART, "coco-fs-1": "some", "coco-fs-5": "some"}
+    units = fakes.units(("coop",), tasks)
+    records = [fakes.record(u, restriction=part[u.task]) for u in units]
+    grid = cells.gather(units, fakes.store(tmp_path, records))
+    assert cells.restrictions(grid, tasks) == f"{PART}, coco-lt; some, coco-fs-1, coco-fs-5"
+    assert cells.restrictions(grid, ["coco-fs-5"], named=False) == "some"
+    assert "restricted to some, coco-fs-1, coco-fs-5: mAP" in tables.redraw(grid).caption
+
+
+def test_preprocessing_is_a_fact_and_a_setting(tmp_path):
+    units, results = small(tmp_path, fakes.record, methods=("coop", "hpdval"))
+    other = [replace(u, preprocess="square-raw") if u.label == "hpdval" else u for u in units]
+    fakes.store(results, [fakes.record(u) for u in other])
+    page = report.write(other, results).read_text()
+    assert "| preprocess | clip (coop); square-raw (hpdval) |" in page
+    reference = fakes.store(tmp_path / "reference", [older(u) for u in units])
+    text = report.compare(other, results, reference)
+    assert "identical in 2 of 4" in text
+    assert len([x for x in text.splitlines() if x.endswith("other preprocess")]) == 2
+
+
+def test_bad_input_is_a_gap_with_its_own_words(tmp_path):
+    def changes(u):
+        failure = fakes.failed(u, "benchmark.errors.InputError: a.jpg: cut off")
+        return failure | {"kind": "input", "error": "a.jpg: cut off"}
+
+    units, results = small(tmp_path, changes, methods=("coop",))
+    assert "3 failed (a.jpg: cut off)" in report.summary(units, results)
+
+
 def test_latex_and_markdown_escape_names():
     label = r"my_50%_{x}|*a*\b"
     table = tables.long_tailed(grid_of([30.0], label))

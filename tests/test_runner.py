@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -43,6 +44,8 @@ def test_a_record_has_every_field(world):
     assert set(record["per_class_ap"]) == set(record["train_counts"]) == set(tiny.CLASSES)
     assert record["curve"] == [{"stage": "fit", "epoch": 1, "loss": 0.5}]
     assert record["hyperparameters"] == {"noise": 0.5, "sleep": 0.0}
+    assert record["preprocess"] == "clip" and record["restriction"] is None
+    assert record["metrics"]["map_redraw"] is None
     assert record["seconds"]["base"] is None and record["seconds"]["fit"] >= 0
     origin = record["provenance"]
     assert {"commit", "dirty", "versions", "device", "threads", "host", "utc"} <= set(origin)
@@ -130,6 +133,67 @@ def test_a_failure_is_recorded_and_the_rest_goes_on(world, monkeypatch, how):
         code, out, _ = world.run(*flags)  # tried again
         assert code == 0 and "1 to run" in out
         assert not load(world, "failed") and len(load(world)) == 2
+
+
+INPUT = "from benchmark.errors import InputError; raise InputError('a.jpg: cut off;\\n get it')"
+
+
+def test_bad_input_inside_a_unit_is_exit_code_2_and_the_rest_goes_on(world, monkeypatch):
+    path = world.folder / "fast.py"
+    good = path.read_text()
+    path.write_text(good.replace('raise RuntimeError("no luck today")', INPUT))
+    flags = ("--methods", "breaks", "prior", "--tasks", "voc-lt")
+    code, out, err = world.run(*flags)
+    assert code == 2 and "2 of 4 units failed" in err and "prior" in out
+    assert [x for x in err.splitlines() if "error:" in x] == ["error: a.jpg: cut off; get it"]
+    assert "traceback in" not in err
+    failures = load(world, "failed")
+    assert {r["kind"] for r in failures.values()} == {"input"} and len(failures) == 2
+    assert {r["error"] for r in failures.values()} == {"a.jpg: cut off; get it"}
+    assert len(load(world)) == 2 and world.run(*flags, "--report")[0] == 0
+    path.write_text(good)
+    monkeypatch.setenv("TINY_HOW", "not at all")
+    code, _, err = world.run(*flags)  # the input is mended
+    assert code == 0 and "error:" not in err and not load(world, "failed")
+
+
+def test_bad_input_outweighs_another_failure(world, monkeypatch):
+    path = world.folder / "fast.py"
+    broken = INPUT.replace("raise", "raise RuntimeError('bad luck') if self.sleep else")
+    text = path.read_text().replace('raise RuntimeError("no luck today")', broken)
+    path.write_text(text)
+    entry = "  breaks:\n  other: {method: breaks, hyperparameters: {sleep: 0.001}}"
+    (world.folder / "tiny.yaml").write_text(tiny.SUITE.replace("  prior:", entry))
+    flags = ("--tasks", "voc-lt", "--seeds", "0", "--methods")
+    code, _, err = world.run(*flags, "breaks", "other")
+    kinds = {at[1]: r["kind"] for at, r in load(world, "failed").items()}
+    assert code == 2 and kinds == {"breaks": "input", "other": "error"}
+    assert "other seed 0: traceback in" in err and "breaks seed 0: bad input" in err
+    assert world.run(*flags, "other")[0] == 1  # what another command left does not count here
+
+
+def test_bad_input_in_a_base_stage(world):
+    path = world.folder / "fast.py"
+    path.write_text(path.read_text().replace('note("base")', f'note("base"); {INPUT}'))
+    code, _, err = world.run("--methods", "based", "--tasks", "voc-fs-1")
+    assert code == 2 and world.computed() == ["base"]
+    assert err.count("error: a.jpg: cut off; get it\n") == 1
+
+
+def test_coco_few_shot_tasks_record_the_redraw(world):
+    splits = world.folder / "splits" / "miniature"
+    shutil.copytree(splits / "voc-fs", splits / "coco-fs")
+    manifest = splits / "coco-fs" / "manifest.json"
+    text = manifest.read_text().replace('"voc-fs"', '"coco-fs"').replace('"voc"', '"coco"')
+    manifest.write_text(text)
+    flags = ("--methods", "prior", "--episodes", "1", "--seeds", "0")
+    assert world.run(*flags, "--tasks", "coco-fs-1", "voc-fs-1", "voc-lt")[0] == 0
+    found = {at[0]: r["metrics"] for at, r in load(world).items()}
+    redrawn = {task: m["map_redraw"] for task, m in found.items()}
+    assert redrawn["voc-lt"] is None and redrawn["voc-fs-1"] is None
+    assert 0 < redrawn["coco-fs-1"] != found["coco-fs-1"]["map"]
+    page = (world.records.parent / "report" / "report.md").read_text()
+    assert "### coco-fs-1" in page and "| method | novel | redraw | n |" in page
 
 
 def test_a_base_state_is_trained_once_and_loaded_by_all(world):

@@ -12,6 +12,7 @@ import pytest
 from benchmark import splits
 from benchmark.errors import InputError
 from benchmark.miniature import census, labels, sampling, split_lists
+from benchmark.splits import lists
 
 OFFICIAL = Path(__file__).parents[2] / "shared" / "official_splits"
 # Training positives of COCO-LT and VOC-LT, in class order (DistributionBalancedLoss, class_freq).
@@ -227,6 +228,41 @@ def test_broken_json_and_unknown_names(copied):
     assert "unknown file" in complaint(
         splits.entries, splits.read("voc-lt", "miniature"), "training.txt"
     )
-    assert "no split files" in complaint(splits.read, "voc-lt", "paper")
+    assert "known: none" in complaint(splits.read, "voc-lt", "paper")
     (copied / "manifest.json").write_text("{")
     assert "not readable as JSON" in complaint(splits.read, "voc-lt", "miniature")
+
+
+def test_the_papers_scale_reads_what_was_fetched_below_the_data_root(tmp_path):
+    for name in splits.names("paper"):
+        assert "give --data-root" in complaint(splits.read, name, "paper")
+        text = complaint(splits.read, name, "paper", tmp_path)
+        assert "is not fetched; run python -m benchmark.splits fetch --data-root" in text
+    folder = splits.fetched("voc-lt", tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_bytes(splits.committed("voc-lt", "paper").content)
+    split = splits.read("voc-lt", "paper", tmp_path)
+    assert split.folder == folder and split.files["train.txt"].images == 1142
+    assert split.train_counts == tuple(map(int, VOC_LT.split()))
+    (folder / "train.txt").write_text("VOCdevkit/VOC2012/JPEGImages/2008_000023.jpg 14\n")
+    text = complaint(splits.entries, split, "train.txt")
+    assert "sha256 differs" in text and "fetch --data-root DIR --splits voc-lt" in text
+    small = splits.FOLDER / "miniature" / "voc-lt" / "manifest.json"
+    shutil.copy(small, folder)  # nothing takes the miniature's lists for the official ones
+    assert "field scale: not as in" in complaint(splits.read, "voc-lt", "paper", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line, wanted",
+    [("a.jpg 20", "train.txt:2: class indices"), ("a.jpg x", "indices"), ("", "empty line")],
+)
+def test_a_bad_line_is_named(copied, line, wanted):
+    """With a manifest that pins the bad file, as if it had been made wrong."""
+    lines = (copied / "train.txt").read_text().splitlines()
+    content = "\n".join([lines[0], line, *lines[2:]]).encode()
+    (copied / "train.txt").write_bytes(content)
+    raw = json.loads((copied / "manifest.json").read_text())
+    raw["files"]["train.txt"]["sha256"] = lists.sha256(content)
+    (copied / "manifest.json").write_text(json.dumps(raw))
+    split = splits.read("voc-lt", "miniature")
+    assert wanted in complaint(splits.entries, split, "train.txt")

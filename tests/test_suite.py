@@ -9,6 +9,7 @@ import pytest
 from benchmark import suite
 from benchmark.errors import InputError
 from benchmark.suite import MethodFacts, TaskFacts, World
+from benchmark.units import seed_of
 
 TEXT = """\
 # Two tasks, one method.
@@ -101,6 +102,31 @@ def test_later_settings_win_where_their_condition_holds(tmp_path):
     assert settings(expand(tmp_path, scale="paper"), "coco-lt", "coop")["lr"] == 0.002
 
 
+def preprocesses(units):
+    return {(u.task, u.label): u.preprocess for u in units}
+
+
+def test_preprocessing_by_entry_override_and_flag(tmp_path):
+    assert set(preprocesses(expand(tmp_path)).values()) == {"clip"}
+    text = TEXT.replace("method: coop\n", "method: coop\n    preprocess: square-448-raw\n")
+    text = text.replace("set: {epochs: 7}", "preprocess: square")
+    found = preprocesses(expand(tmp_path, text))
+    assert found["coco-lt", "slow"] == found["coco-fs-1", "slow"] == "square-raw-448"
+    assert (found["coco-lt", "coop"], found["coco-fs-1", "coop"]) == ("square", "clip")
+    assert found["coco-lt", "zeroshot"] == "clip"
+    both = TEXT.replace("set: {epochs: 7}", "set: {epochs: 7}\n        preprocess: square")
+    units = expand(tmp_path, both)
+    assert preprocesses(units)["coco-lt", "coop"] == "square"
+    assert settings(units, "coco-lt", "coop")["epochs"] == 7
+    whole = suite.load(str(tmp_path / "small.yaml"))
+    flag = suite.expand(whole, WORLD, preprocess="clip-448")
+    assert set(preprocesses(flag).values()) == {"clip-448"}
+    plain = suite.expand(whole, WORLD, preprocess="clip")
+    assert [u.key for u in plain] == [u.key for u in expand(tmp_path)]
+    with pytest.raises(InputError, match="unknown preprocessing 'clop'"):
+        suite.expand(whole, WORLD, preprocess="clop")
+
+
 @pytest.mark.parametrize(
     "old, new, parts",
     [
@@ -135,6 +161,18 @@ def test_later_settings_win_where_their_condition_holds(tmp_path):
         ("{scale: miniature,", "{scales: miniature,", ["overrides[0].when", "'scale'"]),
         ("[coco-lt, voc-lt]", "[coco-lt, voc-ld]", ["overrides[1].when", "'voc-lt'"]),
         ("  zeroshot:", "  coop:", ["'coop' twice"]),
+        (
+            "method: coop",
+            "preprocess: sqare",
+            ["methods.slow: preprocess", "preprocessing 'sqare'", "'square'"],
+        ),
+        ("method: coop", "preprocess: 448", ["methods.slow: preprocess", "text"]),
+        (
+            "set: {lr: 0.01}",
+            "preprocess: clop",
+            ["coop.overrides[0]: preprocess", "did you mean 'clip'"],
+        ),
+        ("        set: {lr: 0.01}\n", "", ["coop.overrides[0]", "'set' is missing"]),
         ("  zeroshot:", "  a b:", ["methods.a b", "label"]),
         ("methods:", "methods: [", ["cannot be read as YAML"]),
     ],
@@ -181,6 +219,7 @@ CHANGES = {
     "split_sha256": "ab",
     "backbone": "ViT",
     "weights_sha256": "00",
+    "preprocess": "square",
 }
 
 
@@ -202,9 +241,9 @@ def test_the_key_is_the_same_in_any_process_and_release(tmp_path):
 
 
 def test_seeds_by_purpose(tmp_path):
-    seeds = {suite.seed_of(who, why) for who in ("a", "b") for why in ("init", "batches")}
+    seeds = {seed_of(who, why) for who in ("a", "b") for why in ("init", "batches")}
     assert len(seeds) == 4 and all(0 <= seed < 2**32 for seed in seeds)
-    assert suite.seed_of("a", "init") == suite.seed_of("a", "init")
+    assert seed_of("a", "init") == seed_of("a", "init")
     units = expand(tmp_path)
     coop, slow = (next(u for u in units if u.label == name) for name in ("coop", "slow"))
     assert coop.seed_identity == slow.seed_identity  # all methods see the same batches

@@ -27,6 +27,7 @@ def test_every_task_is_consistent(name):
         assert part.labels.dtype == np.float32 and set(np.unique(part.labels)) <= {0, 1}
         assert len(set(part.images.paths)) == len(part.images) > 0
     assert task.train.class_names == task.test.class_names == task.class_names
+    assert task.restriction is None
     assert (task.train.class_counts > 0).all() and (task.test.class_counts > 0).all()
     assert not set(task.train.images.paths) & set(task.test.images.paths)
     indices = [k for group in task.groups.values() for k in group]
@@ -99,7 +100,7 @@ def test_errors_are_one_line(tmp_path):
         ("coco-lt", "miniature", 1, "has no episodes"),
         ("coco-fs-1", "miniature", None, "must be 1 to 10"),
         ("coco-fs-1", "miniature", 11, "must be 1 to 10"),
-        ("coco-lt", "paper", None, "no split files"),
+        ("coco-lt", "paper", None, "is not fetched; run"),
     ):
         with pytest.raises(InputError, match=wanted) as caught:
             tasks.load(name, scale, tmp_path, episode)

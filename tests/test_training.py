@@ -64,3 +64,10 @@ def test_unknown_names_are_named():
         go(Recipe(1, 0.1, optimiser="adam"))
     with pytest.raises(ValueError, match="schedule: unknown 'step'"):
         go(Recipe(1, 0.1, schedule="step"))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_parameters_must_be_float32(kind):
+    values = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2, dtype=kind))]
+    with pytest.raises(TypeError, match="make them float32"):
+        train(values, lambda indices: values[1].sum(), 2, Recipe(1, 0.1), None, "fit")

@@ -159,11 +159,12 @@ def install(folder: Path, put=setattr) -> None:
     backbone = backbones.Backbone("tiny", "tiny", folder, "0" * 64)
     put(miniature, "build", types.SimpleNamespace(ensure=lambda cache: folder))
     put(splits, "FOLDER", folder / "splits")
-    put(backbones, "resolve", lambda spec, scale: backbone)
+    put(backbones, "resolve", lambda spec, scale, download: backbone)
     put(method, "_FOLDERS", ())  # shipped methods: importing them takes seconds
     put(figures, "draw", lambda grid: {})  # test_report.py looks at the figures
-    put(compute, "clip", types.SimpleNamespace(load=lambda backbone, device: None))
-    put(compute, "FeatureStore", lambda clip, cache: None)
+    frozen = types.SimpleNamespace(check_frozen=lambda: None)
+    put(compute, "clip", types.SimpleNamespace(load=lambda backbone, device, size: frozen))
+    put(compute, "FeatureStore", lambda clip, cache, how: types.SimpleNamespace(clip=clip))
 
 
 if "TINY" in os.environ and __name__ in ("__main__", "__mp_main__"):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.splits import lists, manifest
+from benchmark.splits.lists import Row
+
 # LaSO: random.seed(0); base = random.sample(range(80), 64); these are the other 16.
 COCO_NOVEL = (1, 8, 11, 14, 24, 29, 31, 37, 41, 42, 44, 50, 56, 66, 68, 75)
 VOC_NOVEL = (7, 11, 15, 16, 17, 19)  # cat dog pottedplant sheep sofa tvmonitor (HP-DVAL's lists)
 LASO_IMAGES = {1: (12, 16), 5: (56, 64)}  # images of LaSO's episodes, fewest and most
-HEAD, TAIL = 100, 20  # head: count >= 100, tail: count < 20 (DistributionBalancedLoss)
 EPISODES = 10
 
-List = list[tuple[str, tuple[int, ...]]]  # path, class indices
+List = list[Row]
 
 
 def write(
@@ -30,7 +30,7 @@ def write(
     """Write the four splits below `folder`; `rng(purpose)` gives random numbers."""
     coco = {k: _list(images[k]) for k in ("train2017", "val2017", "train2014", "val2014")}
     year = {k: images[f"VOC2007_{k}"] for k in ("trainval", "test")}
-    lists = {
+    made = {
         "coco-lt": {"train.txt": coco["train2017"], "test.txt": coco["val2017"]},
         "voc-lt": {
             "train.txt": _list(images["VOC2012_trainval"], difficult=True),
@@ -56,7 +56,7 @@ def write(
             "shots": "exactly",
         },
     }
-    for name, files in lists.items():
+    for name, files in made.items():
         dataset = name.split("-")[0]
         _write_split(folder / name, name, classes[dataset], files, protocols[name], version)
 
@@ -66,17 +66,11 @@ def _list(rows: list, difficult: bool = False) -> List:
     return [(path, tuple(sorted(sure + hard if difficult else sure))) for path, sure, hard in rows]
 
 
-def _only(rows: List, classes: set[int]) -> List:
-    """Labels restricted to some classes; images without any of them are left out."""
-    kept = [(path, tuple(k for k in labels if k in classes)) for path, labels in rows]
-    return [row for row in kept if row[1]]
-
-
 def _coco_few_shot(train: List, test: List, rng: Callable) -> dict[str, List]:
     novel = set(COCO_NOVEL)
     base = set(range(80)) - novel
-    pool = _only(train, novel)
-    files = {"base_train.txt": _only(train, base), "novel_test.txt": _only(test, novel)}
+    pool = lists.only(train, novel)
+    files = {"base_train.txt": lists.only(train, base), "novel_test.txt": lists.only(test, novel)}
     return files | _episodes(
         "coco-fs", lambda k, draw: _at_least(pool, sorted(novel), k, draw), rng
     )
@@ -145,20 +139,12 @@ def _write_split(
     version: int,
 ) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    infos = {}
     for file, rows in files.items():
-        text = "".join(" ".join([path, *map(str, labels)]) + "\n" for path, labels in rows)
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(text)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        infos[file] = {
-            "sha256": digest,
-            "images": len(rows),
-            "labels": sum(len(labels) for _, labels in rows),
-        }
+        (folder / file).write_bytes(lists.content(rows))
     train, test = list(files.values())[:2]
-    counts = [_counts(rows, len(classes)) for rows in (train, test)]
-    manifest = {
+    counts = [lists.counts(rows, len(classes)) for rows in (train, test)]
+    raw = {
         "name": name,
         "scale": "miniature",
         "version": version,
@@ -172,14 +158,9 @@ def _write_split(
         "groups": _groups(name, classes, counts[0]),
         "train_counts": counts[0],
         "test_counts": counts[1],
-        "files": infos,
+        "files": {file: lists.info(rows) for file, rows in files.items()},
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-
-
-def _counts(rows: List, classes: int) -> list[int]:
-    indices = [k for _, labels in rows for k in labels]
-    return np.bincount(np.array(indices, int), minlength=classes).tolist()
+    (folder / "manifest.json").write_bytes(manifest.text(raw))
 
 
 def _groups(name: str, classes: list[str], counts: list[int]) -> dict[str, list[str]]:
@@ -189,9 +170,7 @@ def _groups(name: str, classes: list[str], counts: list[int]) -> dict[str, list[
             "base": [c for c in classes if c not in novel],
             "novel": [c for c in classes if c in novel],
         }
-    pairs = list(zip(classes, counts, strict=True))
     return {
-        "head": [c for c, n in pairs if n >= HEAD],
-        "medium": [c for c, n in pairs if TAIL <= n < HEAD],
-        "tail": [c for c, n in pairs if n < TAIL],
+        group: [c for c, n in zip(classes, counts, strict=True) if manifest.group_of(n) == group]
+        for group in manifest.GROUPS["long-tailed"]
     }

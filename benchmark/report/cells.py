@@ -58,8 +58,8 @@ class Cell:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """The last line of each failed unit's traceback, each once."""
-        return tuple(dict.fromkeys(_line(r.get("traceback"), last=True) for r in self.failed))
+        """Why units failed, each once: the wrong input, else the last line of the traceback."""
+        return tuple(dict.fromkeys(_failure(r) for r in self.failed))
 
     @property
     def state(self) -> str:
@@ -81,6 +81,33 @@ def value(record: dict, metric: str) -> float | None:
         novel = metrics.get("novel")
         return metrics.get("map") if novel is None else novel
     return metrics.get(metric)
+
+
+def preprocess(record: dict) -> str:
+    """How the unit's images were made to fit; records from before there was a choice: CLIP's."""
+    from benchmark.records import LATER
+
+    return record.get("preprocess", LATER["preprocess"])
+
+
+def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
+    """`2 of 1,909 training and 128 of 5,000 test images, coco-lt`, or "" for whole splits.
+
+    Without the tasks' names if not `named`.
+    """
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        cells = (grid.cell(task, label) for label in grid.labels)
+        texts = {r.get("restriction"): None for c in cells for r in (*c.done, *c.skipped)}
+        for text in filter(None, texts):
+            found.setdefault(text, []).append(task)
+    return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
+
+
+def _failure(record: dict) -> str:
+    if record.get("kind") == "input":
+        return _line(record.get("error"))
+    return _line(record.get("traceback"), last=True)
 
 
 def _line(text: str | None, last: bool = False) -> str:

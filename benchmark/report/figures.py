@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from benchmark.report import style
 from benchmark.report.cells import Cell, Grid, shots, value
 from benchmark.report.frequency import frequency, per_class
-from benchmark.report.tables import METRIC, named, scale_words
+from benchmark.report.tables import METRIC, about, in_short, named
 
 GROUPS = ("total", "head", "medium", "tail")
 
@@ -29,13 +29,13 @@ def draw(grid: Grid) -> dict[str, tuple[bytes, str]]:
 
 def _figures(grid: Grid) -> Iterator[tuple[str, Figure, str]]:
     """(file stem, figure, caption) of each."""
-    scale = scale_words(grid.scale)
     for task in grid.long_tailed:
         if drawn := _drawn(grid, [task]):
+            what = f"{task}, {about(grid, [task], named=False)}"
             yield (
                 f"groups_{task}",
                 groups(grid, task, drawn),
-                f"{task}, {scale}: mAP of all, head, medium and tail classes; "
+                f"{what}: mAP of all, head, medium and tail classes; "
                 "bars are means, whiskers standard deviations over seeds.",
             )
             if not any(per_class(grid.cell(task, label).done)[0].size for label in drawn):
@@ -43,15 +43,15 @@ def _figures(grid: Grid) -> Iterator[tuple[str, Figure, str]]:
             yield (
                 f"frequency_{task}",
                 frequency(grid, task, drawn),
-                f"{task}, {scale}: AP of each class (mean over seeds) against its number of "
+                f"{what}: AP of each class (mean over seeds) against its number of "
                 "training images; lines are smoothed.",
             )
     if drawn := _drawn(grid, grid.few_shot):
         yield (
             "fewshot",
             fewshot(grid, drawn),
-            f"Few-shot tasks, {scale}: mAP over the novel classes; bars are means, whiskers "
-            "standard deviations, dots single episodes.",
+            f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes; bars are "
+            "means, whiskers standard deviations, dots single episodes.",
         )
 
 
@@ -68,7 +68,7 @@ def groups(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
     style.headings(
         axes,
         f"{task}: mAP by frequency group",
-        f"{scale_words(grid.scale)}; bars: mean, whiskers: std over seeds",
+        f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds",
     )
     style.legend_below(figure, handles, [named(grid, task, label) for label in labels])
     return figure
@@ -82,7 +82,7 @@ def fewshot(grid: Grid, labels: Sequence[str]) -> Figure:
     style.headings(
         axes,
         "Few-shot: mAP over novel classes",
-        f"{scale_words(grid.scale)}; bars: mean, whiskers: std, dots: episodes",
+        f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes",
     )
     style.legend_below(figure, handles, labels)
     return figure

@@ -7,7 +7,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 
-from benchmark.report.cells import Grid, Stat, shots
+from benchmark.report.cells import Grid, Stat, restrictions, shots
 from benchmark.report.tables import LONG_TAILED, METRIC, Entry, Table
 
 _TEX = {
@@ -169,7 +169,7 @@ def comma(table: Table, grid: Grid) -> str:
     split = ["dataset", "shots"] if fewshot else []
     numbers = [f"{metric}_{part}" for metric in metrics for part in ("mean", "std")]
     counts = ["n", "expected", "missing", "failed", "skipped"]
-    out.writerow(["scale", "task", *split, "method", *numbers, *counts, "reason"])
+    out.writerow(["scale", "restriction", "task", *split, "method", *numbers, *counts, "reason"])
     for task in grid.few_shot if fewshot else grid.long_tailed:
         dataset, column = shots(task) or (task, "")
         extra = [dataset, column.split("-")[0]] if fewshot else []
@@ -179,9 +179,8 @@ def comma(table: Table, grid: Grid) -> str:
             values = [_exact(v) for s in stats for v in ((s.mean, s.std) if s else (None, None))]
             row = [len(cell.done), cell.expected, cell.missing, len(cell.failed)]
             reason = "; ".join((*cell.reasons, *cell.errors))
-            out.writerow(
-                [grid.scale, task, *extra, label, *values, *row, len(cell.skipped), reason]
-            )
+            at = [grid.scale, restrictions(grid, [task], named=False), task]
+            out.writerow([*at, *extra, label, *values, *row, len(cell.skipped), reason])
     return stream.getvalue()
 
 

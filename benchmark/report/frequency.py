@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.report import style
 from benchmark.report.cells import Grid, stat
-from benchmark.report.tables import named, scale_words
+from benchmark.report.tables import in_short, named
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
@@ -40,7 +40,7 @@ def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
     style.headings(
         axes,
         f"{task}: AP of each class against its training images",
-        f"{scale_words(grid.scale)}; points: classes, mean over seeds; lines: smoothed",
+        f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed",
     )
     style.legend_below(figure, handles, [named(grid, task, label) for label in found])
     return figure

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 
 from benchmark.report import tables
-from benchmark.report.cells import Grid
+from benchmark.report.cells import Grid, preprocess, restrictions
 from benchmark.report.formats import markdown, md_text
 
 
 def page(grid: Grid, figures: dict[str, str]) -> str:
     """The page as Markdown. `figures`: {file name: caption} of the .png files beside it."""
     parts = [
-        f"# {md_text(grid.suite)}, {md_text(tables.scale_words(grid.scale))}",
+        f"# {md_text(grid.suite)}, {md_text(tables.in_short(grid, grid.tasks))}",
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
         _facts(grid),
@@ -22,10 +22,11 @@ def page(grid: Grid, figures: dict[str, str]) -> str:
         ("Long-tailed tasks", tables.long_tailed(grid)),
         ("Few-shot tasks", tables.few_shot(grid)),
         ("Long-tailed tasks after a softmax", tables.softmax(grid)),
+        ("Few-shot tasks after a class-balanced redraw", tables.redraw(grid)),
     ):
         if table:
             parts += [f"## {title}", markdown(table).rstrip()]
-            parts += _files(table.name) if table.name != "table_softmax" else []
+            parts += _files(table.name) if table.name in ("table_lt", "table_fs") else []
     if figures:
         parts.append("## Figures")
     for name, caption in figures.items():
@@ -55,7 +56,9 @@ def _facts(grid: Grid) -> str:
         ("scale", tables.scale_words(grid.scale)),
         ("records", units + (f"; {grid.unused} of other units left out" if grid.unused else "")),
         ("gaps", "; ".join(tables.gaps(grid, grid.tasks, grid.labels)) or "none"),
+        ("restricted to", restrictions(grid, grid.tasks)),
         ("backbone", _list(_backbone(r) for r in done)),
+        ("preprocess", _preprocess(done)),
         ("splits", _list(f"{r['task']} {str(r.get('split_sha256'))[:10]}" for r in done)),
         ("selection", _list(str(r.get("selection")) for r in done)),
         ("commit", _list(_commit(p) for p in origin)),
@@ -64,7 +67,7 @@ def _facts(grid: Grid) -> str:
         ("computing time", f"{_seconds(done) / 60:.1f} minutes, summed over units"),
     ]
     lines = ["| | |", "| :-- | :-- |"]
-    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
+    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows if text)])
 
 
 def _seconds(done: list[dict]) -> float:
@@ -78,6 +81,16 @@ def _seconds(done: list[dict]) -> float:
 def _backbone(record: dict) -> str:
     weights = record.get("weights_sha256")
     return str(record.get("backbone")) + (f" (weights {weights[:10]})" if weights else "")
+
+
+def _preprocess(done: list[dict]) -> str:
+    """`clip`, or `clip (zeroshot, coop); square-raw (hpdval)` where it is not one for all."""
+    labels: dict[str, dict[str, None]] = {}
+    for record in done:
+        labels.setdefault(preprocess(record), {})[record["label"]] = None
+    if len(labels) < 2:
+        return _list(labels)
+    return "; ".join(f"{name} ({', '.join(found)})" for name, found in labels.items())
 
 
 def _commit(provenance: dict) -> str:

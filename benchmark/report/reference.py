@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.report.cells import Cell, Grid, Stat, load, stat, value
+from benchmark.report.cells import Cell, Grid, Stat, load, preprocess, stat, value
 from benchmark.report.formats import aligned
 from benchmark.report.tables import scale_words
 
@@ -18,6 +18,7 @@ SETTINGS = (
     "split_sha256",
     "backbone",
     "weights_sha256",
+    "preprocess",
 )
 
 
@@ -71,6 +72,7 @@ def _stat(records: list[dict] | tuple[dict, ...]) -> Stat | None:
 
 def _difference(ours: dict, theirs: dict) -> str:
     """The names of the settings in which two records differ."""
+    ours, theirs = ({**r, "preprocess": preprocess(r)} for r in (ours, theirs))
     names = [name for name in SETTINGS if ours.get(name) != theirs.get(name)]
     if "hyperparameters" in names:
         a, b = ours.get("hyperparameters") or {}, theirs.get("hyperparameters") or {}

@@ -1,0 +1,26 @@
+"""What all commands share: a parser whose errors are one line, and the exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from benchmark.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse prints its usage before an error; here an error is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help")
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """The command's exit code; 2 and one line on stderr for bad input."""
+    try:
+        return command()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

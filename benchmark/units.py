@@ -1,0 +1,62 @@
+"""Units: one piece of work each, the identity that its record is found by, and its seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.preprocessing import CLIP
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: a method on a task with one seed, or on one episode."""
+
+    task: str
+    label: str
+    method: str
+    method_version: int
+    hyperparameters: tuple[tuple[str, Any], ...]  # sorted by name
+    scale: str
+    seed: int
+    episode: int | None
+    split_sha256: str
+    backbone: str
+    weights_sha256: str
+    preprocess: str = CLIP.name
+
+    @property
+    def key(self) -> str:
+        """sha256 of what the unit is: no label, path, device, date, worker or suite name.
+
+        CLIP's own preprocessing goes without saying, so keys from before there was another stand.
+        """
+        identity = dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
+        del identity["label"]
+        if self.preprocess == CLIP.name:
+            del identity["preprocess"]
+        return hashlib.sha256(canonical(identity).encode()).hexdigest()
+
+    @property
+    def seed_identity(self) -> str:
+        """What the unit's seeds derive from: no method, so all methods see the same batches."""
+        return f"{self.task}/{self.split_sha256}/seed {self.seed}/episode {self.episode}"
+
+    @property
+    def text(self) -> str:
+        """For people: `coco-fs-1 coop episode 3`."""
+        turn = f"seed {self.seed}" if self.episode is None else f"episode {self.episode}"
+        return f"{self.task} {self.label} {turn}"
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling for one value; ValueError for NaN and infinity."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def seed_of(identity: str, purpose: str) -> int:
+    """A seed in [0, 2**32) for one purpose ("batches", "init") of what `identity` names."""
+    return int.from_bytes(hashlib.sha256(f"{identity}\n{purpose}".encode()).digest()[:4], "big")

@@ -1,0 +1,158 @@
+"""benchmark/weights.py: files of weights are read as tensors only, or refused in one line."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import toy
+from safetensors.torch import save_file
+
+from benchmark import backbones, cli, weights, zoo
+from benchmark.errors import InputError
+
+
+@pytest.fixture
+def toys(tmp_path, monkeypatch):
+    """The folder of the toy models, which the benchmark knows."""
+    toy.install(tmp_path, monkeypatch.setattr)
+    return tmp_path
+
+
+def refused(spec: str, download: bool = True) -> str:
+    """The one line with which a spec is refused."""
+    with pytest.raises(InputError) as caught:
+        backbones.resolve(spec, "paper", download)
+    line = str(caught.value)
+    assert "\n" not in line and len(line) < 6000
+    return line
+
+
+def test_a_local_file_is_loaded_as_it_is(toys):
+    path = toy.save(toys)
+    found = backbones.resolve(f"{toy.PLAIN}:{path}", "paper")
+    assert found.name == f"{toy.PLAIN}:toy.safetensors" and found.weights == path
+    expected = toy.model().state_dict()
+    loaded = weights.load(found).state_dict()
+    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+
+
+def test_a_training_checkpoint_is_loaded_too(toys):
+    state = {f"module.{name}": tensor.half() for name, tensor in toy.model().state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": state}, toys / "epoch_3.pt")
+    found = backbones.resolve(f"{toy.PLAIN}:{toys / 'epoch_3.pt'}", "paper")
+    loaded = weights.load(found).state_dict()
+    assert loaded["visual.proj"].dtype == torch.float32
+    assert torch.equal(loaded["visual.proj"], state["module.visual.proj"].float())
+
+
+def test_another_models_file_is_refused_before_the_run(toys):
+    path = toy.save(toys)
+    line = refused(f"RN50:{path}")
+    assert str(path) in line and "not weights of RN50" in line and "missing (first: visual." in line
+    state = toy.model().state_dict()
+    state["visual.proj"] = state["visual.proj"][:, :8]
+    save_file({name: t.contiguous() for name, t in state.items()}, path)
+    assert "1 tensors of another shape (first: visual.proj (32, 8), needed (32, 16))" in refused(
+        f"{toy.PLAIN}:{path}"
+    )
+
+
+class Evil:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("name, legacy", [("a.pt", False), ("b.pth", True), ("c.bin", None)])
+def test_no_file_gets_to_run_code(name, legacy, toys, capsys, monkeypatch):
+    trap, path = toys / "trap", toys / name
+    content = {"state_dict": toy.model().state_dict(), "extra": Evil(trap)}
+    if legacy is None:
+        path.write_bytes(pickle.dumps(Evil(trap)))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    spec = f"{toy.PLAIN}:{path}"
+    assert cli.guarded(lambda: backbones.resolve(spec, "paper") and 0) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+    assert err.startswith(f"error: weights file {path}: ") and "not read" in err
+    with pytest.raises(InputError):
+        weights.load(backbones.resolve(spec, "paper", download=False))
+    assert not trap.exists()
+    Evil(trap).__reduce__()[0](trap)  # the trap would have worked
+    assert trap.exists()
+
+
+def test_damaged_files_are_one_line(toys):
+    path = toy.save(toys)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "cannot be read" in refused(f"{toy.PLAIN}:{path}")
+    torch.save(toy.model().state_dict(), toys / "cut.pt")
+    (toys / "cut.pt").write_bytes((toys / "cut.pt").read_bytes()[:5000])
+    assert str(toys / "cut.pt") in refused(f"{toy.PLAIN}:{toys / 'cut.pt'}")
+    torch.save([1, 2], toys / "list.pt")
+    assert "not a state_dict" in refused(f"{toy.PLAIN}:{toys / 'list.pt'}")
+    (toys / "x.npz").write_bytes(b"")
+    assert "expected .safetensors" in refused(f"{toy.PLAIN}:{toys / 'x.npz'}")
+
+
+def test_torchscript_is_a_program(tmp_path):
+    path = tmp_path / "RN50.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), path)
+    line = refused(f"RN50:{path}")
+    assert "TorchScript archive is a program" in line
+    assert "timm/resnet50_clip.openai, as RN50-quickgelu:/path/to/it" in line
+
+
+def test_openais_archive_is_known_by_its_hash(tmp_path, monkeypatch):
+    (tmp_path / "renamed.pt").write_bytes(b"x")
+    digest = next(key for key, name in zoo.openai().items() if name == "ViT-B-16-quickgelu")
+    monkeypatch.setattr(backbones, "sha256", lambda path: digest)
+    for model in ("ViT-B-16", "ViT-B-32", "ViT-B-16-quickgelu"):
+        line = refused(f"{model}:{tmp_path / 'renamed.pt'}", download=False)
+        assert "as ViT-B-16-quickgelu:/path/to/it" in line
+
+
+def test_openais_weights_saved_again_need_quickgelu(toys):
+    state = toy.model().state_dict()
+    numbers = {"input_resolution": 64, "context_length": 77, "vocab_size": 49408}
+    torch.save(state | {key: torch.tensor(n) for key, n in numbers.items()}, toys / "clip.pt")
+    line = refused(f"{toy.PLAIN}:{toys / 'clip.pt'}")
+    assert line.endswith(f"use {toy.QUICK}:{toys / 'clip.pt'}")
+    found = backbones.resolve(f"{toy.QUICK}:{toys / 'clip.pt'}", "paper")
+    assert torch.equal(weights.load(found).visual.proj, state["visual.proj"])
+
+
+def test_unreadable_weights():
+    folder = Path(tempfile.mkdtemp())  # unlike tmp_path, a folder that others may enter
+    locked, file = folder / "locked", folder / "w.safetensors"
+    locked.mkdir()
+    for path, mode in ((file, 0o000), (locked / "w.pt", 0o600), (locked, 0o000), (folder, 0o755)):
+        path.touch()
+        path.chmod(mode)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65534)
+        assert "cannot be read (Permission denied)" in refused(f"ViT-B-32:{file}")
+        assert "check path and permissions" in refused(f"ViT-B-32:{locked / 'w.pt'}")
+        assert "is missing" in refused(f"local-dir:{locked}")
+    finally:
+        if root:
+            os.seteuid(0)
+        locked.chmod(0o700)
+        shutil.rmtree(folder)
