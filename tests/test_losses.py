@@ -7,12 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from baselines.coop import _best_offset
 from benchmark import losses
 
-PARITY = Path(__file__).resolve().parents[2] / "shared" / "parity" / "losses.safetensors"
-needs_parity = pytest.mark.skipif(
-    not PARITY.exists(), reason="the authors' values are not here: ../shared/parity is absent"
-)
+PARITY = Path(__file__).parent / "data" / "parity" / "losses.safetensors"
 
 
 def check(loss_of, vectors, key, value):
@@ -24,7 +22,6 @@ def check(loss_of, vectors, key, value):
     assert (x.grad - grad).abs().max() <= 1e-5 * grad.abs().max()
 
 
-@needs_parity
 @pytest.mark.parametrize("dataset", ["coco", "voc"])
 @pytest.mark.parametrize("focal", [0, 1])
 def test_distribution_balanced_loss_equals_its_authors(dataset, focal):
@@ -39,7 +36,6 @@ def test_distribution_balanced_loss_equals_its_authors(dataset, focal):
     check(loss, vectors, f"db.{dataset}.focal{focal}", "mean_loss")
 
 
-@needs_parity
 @pytest.mark.parametrize("gammas", [(2, 1), (4, 0)])
 def test_asymmetric_loss_equals_its_authors_but_for_the_mean_over_images(gammas):
     vectors = load_file(PARITY)
@@ -93,6 +89,36 @@ def test_a_class_of_every_image_or_of_none_gives_finite_gradients():
         logits.grad = None
         losses.make(name, labels, "voc")(logits, labels).backward()
         assert torch.isfinite(logits.grad).all() and logits.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("labels", [[[1.0, 0, 1]], [[0.0, 0, 0]], [[1.0, 1, 1], [1, 0, 1]]])
+@pytest.mark.parametrize("name", ["db", "db*", "asl", "bce"])
+def test_a_training_list_of_one_or_two_images_gives_finite_losses_and_gradients(name, labels):
+    """Few shots, or a data set restricted to the images at hand: classes without a positive."""
+    labels = torch.tensor(labels)
+    logits = torch.linspace(-30, 30, labels.numel()).view_as(labels).requires_grad_()
+    loss = losses.make(name, labels, "coco")(logits, labels)
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(logits.grad).all()
+
+
+def test_the_clamp_of_the_class_counts_changes_nothing_where_the_bias_was_finite():
+    counts = torch.tensor([1.0, 3, 9, 10, 0])
+    bias = losses.DistributionBalanced(counts, 10, mu=0.2, neg_scale=2.0).bias
+    expected = [-math.log(10 / n - 1) * 0.05 / 2 for n in (1, 3, 9, 9, 1)]
+    assert bias.tolist() == pytest.approx(
+        [*expected[:3], -math.log(10 / 9 - 1) * 0.025, expected[4]]
+    )
+
+
+def test_coops_offset_is_finite_for_classes_of_every_image_or_of_none():
+    labels = torch.tensor([[1.0, 0, 1, 0], [1, 0, 0, 0]])
+    logits = 20 + torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
+    for name in ("db", "db*", "asl", "bce"):
+        for rows in (2, 1):
+            loss = losses.make(name, labels[:rows], "coco")
+            offset = _best_offset(logits[:rows], labels[:rows], loss)
+            assert torch.isfinite(offset).all() and offset.abs().max() < 50, name
 
 
 def test_every_loss_falls_towards_the_labels():

@@ -1,0 +1,1 @@
+"""Holds the methods to numbers that their authors' own code has computed."""
