@@ -75,8 +75,9 @@ def make(choice: Choice) -> Plan:
     for name in choice.tasks or ():
         if name not in known:
             raise errors.unknown("task", name, known)
-    needed = {*whole.tasks, *(choice.tasks or ())}
-    facts = {name: _task_facts(name, choice, name in needed) for name in known}
+    selected = choice.tasks or whole.tasks
+    digests = {name: _split_sha256(name, choice, name in selected) for name in known}
+    facts = {name: _task_facts(name, digest) for name, digest in digests.items()}
     # Last, because it may download weights.
     backbone = backbones.resolve(choice.backbone, choice.scale, choice.download)
     world = World(
@@ -86,10 +87,11 @@ def make(choice: Choice) -> Plan:
         backbone=backbone.name,
         weights_sha256=backbone.weights_sha256,
     )
-    everything = suite.expand(whole, world, preprocess=choice.preprocess)
+    there = tuple(name for name in whole.tasks if digests.get(name) != "")
+    everything = suite.expand(replace(whole, tasks=there), world, preprocess=choice.preprocess)
     chosen = replace(
         whole,
-        tasks=choice.tasks or whole.tasks,
+        tasks=selected,
         episodes=_episodes(choice.episodes, whole),
         methods=_chosen(whole, choice),
     )
@@ -105,14 +107,23 @@ def data_root(flag: str | None) -> Path | None:
     return Path(given).expanduser().resolve() if given else None
 
 
-def _task_facts(name: str, choice: Choice, needed: bool) -> TaskFacts:
-    """Reads the split only of tasks that are needed: a scale may not have all."""
+def _split_sha256(name: str, choice: Choice, selected: bool) -> str:
+    """A task's split; "" if a data root lacks it, which only matters for the selected tasks."""
+    try:
+        return tasks.split_sha256(name, choice.scale, choice.data_root)
+    except InputError:
+        if selected:
+            raise
+        return ""
+
+
+def _task_facts(name: str, split_sha256: str) -> TaskFacts:
     split, shots, _ = tasks.split_of(name)
     return TaskFacts(
         name=name,
         setting="long-tailed" if shots is None else "few-shot",
         dataset=split.partition("-")[0],
-        split_sha256=tasks.split_sha256(name, choice.scale, choice.data_root) if needed else "",
+        split_sha256=split_sha256,
         episodes=None if shots is None else tasks.EPISODES,
     )
 
