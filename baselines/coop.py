@@ -8,25 +8,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import losses
+from benchmark.losses import best_offset
 from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 
 
-def _best_offset(logits: Tensor, labels: Tensor, loss, steps: int = 200) -> Tensor:
-    """The offset (C,) that minimises loss(logits + offset, labels) for fixed logits (N, C)."""
-    offset = nn.Parameter(-logits.mean(dim=0))
-    optimiser = torch.optim.Adam([offset], lr=0.1)
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss(logits + offset, labels).backward()
-        optimiser.step()
-    return offset.detach()
-
-
 def logits(image: Tensor, text: Tensor, scale: float) -> Tensor:
     """`scale` times the cosines (N, C) of normalised images (N, D) and text features (C, D)."""
     return scale * image @ F.normalize(text, dim=-1).T
+
+
+def no_base(method: Method, task) -> str | None:
+    """Why a prompt method cannot learn on a task's base classes first; None if it can or need not.
+
+    `method` has the hyperparameters base and class_specific.
+    """
+    if method.base and method.class_specific and task.setting == "few-shot":
+        return "contexts of base classes do not fit novel ones: base or class_specific, not both"
+    return None
 
 
 class CoOp(Method):
@@ -40,6 +40,9 @@ class CoOp(Method):
 
     The authors crop and flip at random; the features of `views` such views of each image are
     cached, and training goes through them in turn.
+
+    base   few-shot: learn the context on the base classes first, and start every episode from it;
+           otherwise, as in the papers' tables, the support set is all that is seen
     """
 
     name = "coop"
@@ -59,17 +62,36 @@ class CoOp(Method):
         warmup: int = 1,
         augment: str = "crop+flip",
         views: int = 8,
+        base: bool = False,
     ) -> None:
         self.context, self.class_specific, self.init = context, class_specific, init
         self.loss, self.db_constants = loss, db_constants
         self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
         self.lr, self.weight_decay = lr, weight_decay
-        self.augment, self.views = augment, views
+        self.augment, self.views, self.base = augment, views, base
+
+    def skip(self, task):
+        return no_base(self, task)
+
+    def fit_base(self, base, run) -> None:
+        self._learn(base, run, "base")
+
+    def state(self) -> dict[str, Tensor]:
+        return {"context": self.learned.detach()}
+
+    def load_state(self, state) -> None:
+        self._start = state["context"]
 
     def fit(self, train_set, run) -> None:
+        self._learn(train_set, run, "prompts")
+
+    def _learn(self, train_set, run, stage: str) -> None:
         clip = run.clip
         self.encoder = PromptEncoder(clip, train_set.class_names)
-        start = initial_context(clip, self.context, run.generator("context"), self.init)
+        if hasattr(self, "_start"):
+            start = self._start.to(run.device, copy=True)
+        else:
+            start = initial_context(clip, self.context, run.generator("context"), self.init)
         if self.class_specific:
             start = start.repeat(len(train_set.class_names), 1, 1)
         self.learned = nn.Parameter(start)
@@ -78,7 +100,7 @@ class CoOp(Method):
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
             start = logits(image, self.encoder(self.learned), clip.logit_scale)
-        self.offset = nn.Parameter(_best_offset(start, labels, loss))
+        self.offset = nn.Parameter(best_offset(start, labels, loss))
 
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
@@ -90,7 +112,7 @@ class CoOp(Method):
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
         )
-        train([self.learned, self.offset], loss_of, len(labels), recipe, run, "prompts")
+        train([self.learned, self.offset], loss_of, len(labels), recipe, run, stage)
 
     @torch.no_grad()
     def predict(self, images, run):

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from baselines.coop import no_base
 from benchmark import losses
 from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
@@ -42,6 +43,8 @@ class DualCoOp(Method):
 
     The authors augment each picture anew; here training goes in turn through the cached features
     of `views` random views of each image.
+
+    base   few-shot: learn both contexts on the base classes first, as in CoOp here
     """
 
     name = "dualcoop"
@@ -63,17 +66,37 @@ class DualCoOp(Method):
         warmup: int = 1,
         augment: str = "cutout+randaugment",
         views: int = 8,
+        base: bool = False,
     ) -> None:
         self.context, self.class_specific, self.local = context, class_specific, local
         self.loss_weight, self.gamma_neg, self.gamma_pos = loss_weight, gamma_neg, gamma_pos
         self.clip, self.epochs, self.batch_size = clip, epochs, batch_size
         self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
-        self.augment, self.views = augment, views
+        self.augment, self.views, self.base = augment, views, base
+
+    def skip(self, task):
+        return no_base(self, task)
+
+    def fit_base(self, base, run) -> None:
+        self._learn(base, run, "base")
+
+    def state(self) -> dict[str, Tensor]:
+        positive, negative = (context.detach() for context in self.contexts)
+        return {"positive": positive, "negative": negative}
+
+    def load_state(self, state) -> None:
+        self._starts = [state["positive"], state["negative"]]
 
     def fit(self, train_set, run) -> None:
+        self._learn(train_set, run, "prompts")
+
+    def _learn(self, train_set, run, stage: str) -> None:
         self.encoder = PromptEncoder(run.clip, train_set.class_names)
-        generator = run.generator("context")
-        starts = [initial_context(run.clip, self.context, generator) for _ in range(2)]
+        if hasattr(self, "_starts"):
+            starts = [start.to(run.device, copy=True) for start in self._starts]
+        else:
+            generator = run.generator("context")
+            starts = [initial_context(run.clip, self.context, generator) for _ in range(2)]
         if self.class_specific:
             starts = [s.repeat(len(train_set.class_names), 1, 1) for s in starts]
         self.contexts = [nn.Parameter(s) for s in starts]  # positive, negative
@@ -93,7 +116,7 @@ class DualCoOp(Method):
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
         )
-        train(self.contexts, loss_of, len(labels), recipe, run, "prompts")
+        train(self.contexts, loss_of, len(labels), recipe, run, stage)
 
     @torch.no_grad()
     def predict(self, images, run):

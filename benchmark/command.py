@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--preprocess", metavar="NAME", help=_PREPROCESS)
     add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
+    add("--oracle", action="store_true", help=_ORACLE)
     mode = out.add_mutually_exclusive_group()
     add = mode.add_argument
     add("--status", action="store_true", help="show what is done, running, failed and missing")
@@ -57,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
 
 _FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
 _PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
+_ORACLE = """also evaluate each epoch on the test images and record the best beside the last, which
+stays the headline; what was recorded without is computed again"""
 _LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
 _FILES = _LIST | {"metavar": "FILE.py"}
 
@@ -102,7 +105,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
     )
     made = plan.make(choice)
     folder = records.paths(flags.results_dir, made.suite.name, made.scale)
-    shelf = records.Shelf(folder)
+    shelf = records.Shelf(folder, oracle=flags.oracle and not flags.report)
     if not (flags.status or flags.dry_run or flags.report):
         return _run(flags, choice, made, folder)
     shelf.scan()
@@ -124,7 +127,7 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
     stale = records.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
         stale |= records.files(cache / "states", ".safetensors")
-    shelf = records.Shelf(folder, stale)
+    shelf = records.Shelf(folder, stale, flags.oracle)
     shelf.scan()
     units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
     left = [unit for key, unit in units.items() if key not in shelf.done]
@@ -143,10 +146,13 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
             stale=stale,
             origin=provenance.of_code(),
             shuffle=int.from_bytes(os.urandom(4), "big"),
+            oracle=flags.oracle,
         )
         print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
         shelf = runner.run(job)
-    _report(made, shelf)
+    recorded = records.Shelf(folder)  # all there is: the report also shows what no flag asks for
+    recorded.scan()
+    _report(made, recorded)
     lines, wrong = views.unfinished(made.units, shelf), views.bad_input(made.units, shelf)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
@@ -158,8 +164,9 @@ def _report(made, shelf) -> None:
     from benchmark import records, report
 
     units = made.reported(shelf.done)
-    path = report.write(units, shelf.folder.path)
-    print(f"\n{report.summary(units, shelf.folder.path)}")
+    arranged = made.suite.arrangement
+    path = report.write(units, shelf.folder.path, arranged)
+    print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
     reference = records.paths(HOME / "results" / "reference", made.suite.name, made.scale)
     if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():
         print(f"\n{report.compare(units, shelf.folder.path, reference.path)}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,9 +13,19 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from benchmark import clip, metrics, preprocessing, provenance, states, tasks
+from benchmark import (
+    clip,
+    generators,
+    metrics,
+    oracle,
+    preprocessing,
+    provenance,
+    states,
+    tasks,
+)
 from benchmark.features import FeatureStore
 from benchmark.method import Method, Run, discover
+from benchmark.stages import SharedStages
 from benchmark.units import Unit, canonical, seed_of
 
 METRICS = ("map", *metrics.GROUPS, "var", "map_softmax", "map_redraw", "cf1", "of1")
@@ -35,21 +45,23 @@ class Lab:
         plugins: tuple[Path, ...] = (),
         stale: Mapping[str, int] | None = None,
         origin: Mapping[str, Any] | None = None,
+        oracle: bool = False,
     ):
         settle(device)
         self.device, self.cache, self.root = device, cache, root
         self.stale, self.origin = stale or {}, origin or {}
+        self.oracle = oracle  # evaluate each epoch too
         self.classes: dict[str, type[Method]] = discover(list(plugins))
         self.backbone = backbone
         self.clips: dict[int | None, clip.Clip] = {}  # by image side; None: the model's own
         self.stores: dict[str, FeatureStore] = {}  # by preprocessing
         self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
-        self.broken: dict[str, Exception] = {}  # base states that failed here: not tried again
+        self.broken: dict[str, Exception] = {}  # states that failed here: not tried again
 
     def compute(self, unit: Unit) -> dict[str, Any]:
         """The unit's record without suite and label's context; raises what the method raises.
 
-        states.Busy when another process is just building the base state that the unit needs.
+        states.Busy when another process is just building a state that the unit needs.
         """
         task = self.task(unit)
         cls = self.classes[unit.method]
@@ -60,16 +72,24 @@ class Lab:
             return record | {"status": "skipped", "reason": str(reason)} | self.traces()
         curve: list[dict[str, Any]] = []
         seconds: dict[str, float | None] = {"base": None}
-        run = self.run(unit.seed_identity, unit.preprocess)
-        if task.base is not None and cls.fit_base is not Method.fit_base:
+        if task.base is not None and has_base(method):
             base = self.base_state(unit, task, cls)
             curve += base.curve
             seconds["base"] = round(base.seconds, 3)
             method.load_state(base.tensors)
+        run = self.run(unit.seed_identity, unit.preprocess)
+        stages = SharedStages(self, unit, task, run)
+        score = functools.partial(scored, method, task, run)
+        watch = oracle.Watch(method, task, run, score) if self.oracle else None
         _, seconds["fit"] = self.timed(lambda: method.fit(task.train, run))
+        seconds["fit"] = round(seconds["fit"] - stages.building, 3)
+        seconds["shared"] = stages.seconds
+        best = watch.close() if watch else {}
         run.clip.check_frozen()
-        scores, seconds["predict"] = self.timed(lambda: method.predict(task.test.images, run))
-        scores = check_scores(scores, (len(task.test.images), len(task.class_names)))
+        scores, seconds["predict"] = self.timed(score)
+        if watch:
+            seconds["fit"] = round(seconds["fit"] - watch.seconds, 3)
+            seconds["oracle"] = round(watch.seconds, 3)
         redraw = task.dataset == "coco" and task.setting == "few-shot"  # LaSO's test protocol
         evaluation = metrics.evaluate(scores, task.test.labels, task.groups, cls.scores, redraw)
         found = evaluation.metrics
@@ -82,8 +102,9 @@ class Lab:
                 "n_classes": record["n_classes"] | {"absent": found.get("absent")},
                 "per_class_ap": {name: _number(value) for name, value in per_class},
                 "curve": curve + list(run.curve),
-                "seconds": seconds,
+                "seconds": record["seconds"] | seconds,
             }
+            | best
             | self.traces()
         )
 
@@ -108,22 +129,21 @@ class Lab:
     def run(self, identity: str, preprocess: str = preprocessing.CLIP.name) -> Run:
         """A fresh Run; every generator in reach starts from a seed of that identity."""
         store = self.store(preprocess)
-        seed = seed_of(identity, "global")
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        generators.settle(seed_of(identity, "global"))
         return Run(clip=store.clip, store=store, device=self.device, identity=identity)
 
     def base_state(self, unit: Unit, task: tasks.Task, cls: type[Method]) -> states.State:
         """The state that all episodes start from: trained once, then always read from its file."""
         what = states.identity(unit, task.base)
+        return self.state(what, lambda: self.build(unit, task, cls, what))
+
+    def state(self, what: dict[str, Any], build: Callable[[], states.State]) -> states.State:
+        """The kept state; one that failed to build in this process fails again at once."""
         name = canonical(what)
         if name in self.broken:
             raise self.broken[name]
         try:
-            return states.fetch(
-                what, self.cache / "states", self.stale, lambda: self.build(unit, task, cls, what)
-            )
+            return states.fetch(what, self.cache / "states", self.stale, build)
         except states.Busy:
             raise
         except Exception as error:
@@ -186,6 +206,8 @@ def describe(unit: Unit, task: tasks.Task) -> dict[str, Any]:
         "reason": None,
         "selection": "last",
         "metrics": dict.fromkeys(METRICS),
+        "oracle": None,
+        "oracle_reason": None,
         "n_classes": {"all": len(task.class_names), **groups, "absent": None},
         "per_class_ap": dict.fromkeys(task.class_names),
         "train_counts": {name: int(count) for name, count in counts},
@@ -196,11 +218,22 @@ def describe(unit: Unit, task: tasks.Task) -> dict[str, Any]:
         "restriction": task.restriction,
         "backbone": unit.backbone,
         "weights_sha256": unit.weights_sha256,
-        "seconds": {"base": None, "fit": None, "predict": None},
+        "seconds": dict.fromkeys(("base", "shared", "fit", "predict", "oracle")),
     }
 
 
 _GROUPS = ("head", "medium", "tail", "novel")
+
+
+def has_base(method: Method) -> bool:
+    """Whether it learns on base classes; a hyperparameter `base` that is false leaves that out."""
+    return type(method).fit_base is not Method.fit_base and getattr(method, "base", True)
+
+
+def scored(method: Method, task: tasks.Task, run: Run) -> np.ndarray:
+    """The method's checked scores of the task's test images, float32 (N, C)."""
+    shape = (len(task.test.images), len(task.class_names))
+    return check_scores(method.predict(task.test.images, run), shape)
 
 
 def check_scores(scores: Any, shape: tuple[int, int]) -> np.ndarray:

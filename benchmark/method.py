@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
     from benchmark.features import FeatureStore
     from benchmark.preprocessing import Preprocessing
     from benchmark.tasks import ImageList, LabelledImages, Task
+
+    Tensors = Callable[[], dict[str, Tensor]]  # what computes a state
 
 _ROOT = Path(__file__).parent.parent
 _FOLDERS = ("baselines", "hpdval")
@@ -75,12 +77,16 @@ class Method(abc.ABC):
 class Run:
     """What one unit gets from the harness: CLIP, cached features, a device, seeds by purpose.
 
-    `curve` collects {"stage", "epoch", "loss"} of the training loop for the record.
+    `curve` collects {"stage", "epoch", "loss"} of the training loop for the record. With --oracle
+    the harness listens in `after_epoch`, which the training loop calls with stage and epoch.
+    `keep` is where the harness keeps stages that units share, see `shared`; None without one.
     """
 
     def __init__(self, *, clip: Clip, store: FeatureStore, device: str, identity: str) -> None:
         self.clip, self.store, self.device, self.identity = clip, store, device, identity
         self.curve: list[dict[str, Any]] = []
+        self.after_epoch: Callable[[str, int], None] | None = None
+        self.keep: Callable[[Mapping[str, Any], Tensors], dict[str, Tensor]] | None = None
 
     def seed(self, purpose: str) -> int:
         """A seed that depends on the unit (not on its method) and the purpose alone."""
@@ -134,6 +140,35 @@ class Run:
         from benchmark import draws
 
         return draws.Pixels(self.store, images, augment, self.seed("augment"))
+
+    def shared(
+        self, what: Mapping[str, Any], build: Tensors, last: bool = False
+    ) -> dict[str, Tensor]:
+        """The tensors that `build()` returns, for `load_state_dict`: a stage that units share.
+
+        Units that differ only in what comes after the stage ask for the same: the first one
+        builds it, the others read it from the cache, bit for bit. `what` holds, as plain values,
+        all settings that the stage depends on; the harness adds the method and its version, the
+        training images and labels, seeds, CLIP, preprocessing and scale. Let `fit` call it before
+        other work: while another process is building, states.Busy ends `fit`, which must let it
+        pass, and the unit comes again later. Global generators start the stage from a seed of
+        their own and go on afterwards as if it had not been; `after_epoch` does not see it, unless
+        it is the `last` stage of the unit: with --oracle that one is built by each unit itself.
+        """
+        seen = last and self.after_epoch is not None
+        if self.keep is None or seen:
+            return self._apart(build, seen)
+        return self.keep(what, lambda: self._apart(build))
+
+    def _apart(self, build: Tensors, seen: bool = False) -> dict[str, Tensor]:
+        from benchmark import generators
+
+        watcher, self.after_epoch = self.after_epoch, self.after_epoch if seen else None
+        try:
+            with generators.aside(self.seed("shared"), self.device):
+                return build()
+        finally:
+            self.after_epoch = watcher
 
 
 def hyperparameters(cls: type[Method]) -> dict[str, Any]:

@@ -98,9 +98,9 @@ class Progress:
 
 
 def own_seconds(record: Mapping[str, Any]) -> float:
-    """Fit and predict: a base stage is shared, its seconds do not repeat with each unit."""
+    """Fit, predict and, with --oracle, its evaluations; not what units share: it counts once."""
     seconds = record.get("seconds") or {}
-    return (seconds.get("fit") or 0.0) + (seconds.get("predict") or 0.0)
+    return sum(seconds.get(name) or 0.0 for name in ("fit", "predict", "oracle"))
 
 
 def outcome(record: Mapping[str, Any]) -> str:

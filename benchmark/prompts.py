@@ -28,7 +28,7 @@ def template_features(clip: Clip, class_names: Sequence[str], template: str) -> 
 
 def initial_context(clip: Clip, length: int, generator: torch.Generator, text: str = "") -> Tensor:
     """A context (M, W): the embedding of `text`, or Gaussian with deviation 0.02 as in CoOp."""
-    tower = _tower(clip.model)
+    tower = tower_of(clip.model)
     if text:
         ids = torch.tensor(clip.tokenizer.encode(text), device=clip.device)
         return tower.token_embedding(ids).detach().clone()
@@ -46,7 +46,7 @@ class PromptEncoder:
     """
 
     def __init__(self, clip: Clip, class_names: Sequence[str]) -> None:
-        self.tower = tower = _tower(clip.model)
+        self.tower = tower = tower_of(clip.model)
         tokenizer = clip.tokenizer
         names = [
             [*tokenizer.encode(f"{words(name)}."), tokenizer.eot_token_id] for name in class_names
@@ -89,14 +89,14 @@ class PromptEncoder:
         return self.tower.ln_final(eos) @ self.tower.text_projection
 
 
-def _tower(model: nn.Module) -> nn.Module:
+def tower_of(model: nn.Module) -> nn.Module:
     """open_clip keeps the text tower in the model itself, or in `text` for custom ones."""
     return getattr(model, "text", model)
 
 
 def _block(block: nn.Module, prefix: Tensor, suffix: Tensor) -> tuple[Tensor, Tensor]:
     """One residual block over the shared prefix (1, P, W) and the suffixes (C, S, W) after it."""
-    before, after = _heads(block, prefix), _heads(block, suffix)
+    before, after = heads(block, prefix), heads(block, suffix)
     own = F.scaled_dot_product_attention(*before, is_causal=True)
     count, length, seen = len(suffix), suffix.shape[1], prefix.shape[1]
     keys, values = (
@@ -105,10 +105,10 @@ def _block(block: nn.Module, prefix: Tensor, suffix: Tensor) -> tuple[Tensor, Te
     mask = torch.ones(length, seen + length, dtype=torch.bool, device=suffix.device)
     mask = mask.tril(diagonal=seen)
     rest = F.scaled_dot_product_attention(after[0], keys, values, attn_mask=mask)
-    return _residual(block, prefix, own), _residual(block, suffix, rest)
+    return residual(block, prefix, own), residual(block, suffix, rest)
 
 
-def _heads(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def heads(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values (B, H, T, W / H) of a block's attention."""
     attention = block.attn
     qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
@@ -116,6 +116,7 @@ def _heads(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return tuple(split.permute(2, 0, 3, 1, 4))
 
 
-def _residual(block: nn.Module, x: Tensor, attended: Tensor) -> Tensor:
+def residual(block: nn.Module, x: Tensor, attended: Tensor) -> Tensor:
+    """The block's output (B, T, W) of its input x and what its heads (B, H, T, W / H) attended."""
     x = x + block.ls_1(block.attn.out_proj(attended.transpose(1, 2).flatten(2)))
     return x + block.ls_2(block.mlp(block.ln_2(x)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import operator
 import os
 import sys
 import uuid
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ERROR = ".error.json"
-LATER = {"preprocess": "clip", "restriction": None}  # what older records do not say
+LATER = {"preprocess": "clip", "restriction": None, "oracle_reason": None}  # than older records
 _NEEDED = {"key": str, "suite": str, "scale": str, "task": str, "label": str, "status": str}
 
 
@@ -143,11 +144,12 @@ class Shelf:
     """The records of one folder as they stand, by key; `scan` again reads only what changed.
 
     `stale` names files (path -> mtime in ns) that count as absent until they are rewritten:
-    all of them for a run with --force, the old failures for any run.
+    all for a run with --force, the old failures for any run. `oracle`: also records without one.
     """
 
     folder: Folder
     stale: Mapping[str, int] = field(default_factory=dict)
+    oracle: bool = False
     complain: Callable[[str], None] = complain
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -165,13 +167,20 @@ class Shelf:
             except BadRecord as bad:
                 self.complain(str(bad))
                 continue
-            (self.failed if path.endswith(ERROR) else self.done)[record["key"]] = record
-            fresh.append(record)
+            failure = path.endswith(ERROR)
+            if failure or not self.oracle or has_oracle(record):
+                (self.failed if failure else self.done)[record["key"]] = record
+                fresh.append(record)
         return fresh
 
     def settled(self, unit: Unit) -> bool:
         """Whether nothing is left to do for the unit in this run: done, or just failed."""
         return unit.key in self.done or unit.key in self.failed
+
+
+def has_oracle(record: Mapping[str, Any]) -> bool:
+    """Whether the unit was computed with --oracle, or refused and thus has no epochs."""
+    return record["status"] == "skipped" or any(map(record.get, ("oracle", "oracle_reason")))
 
 
 def files(folder: Path, ending: str = ".json") -> dict[str, int]:
@@ -213,12 +222,9 @@ def load(folder: Path | str, failures: bool = True) -> list[dict[str, Any]]:
                 found.append(read(path))
             except BadRecord as bad:
                 complain(str(bad))
-    done = {(r["suite"], r["scale"], r["key"]) for r in found if r["status"] != "failed"}
-    return [
-        r
-        for r in found
-        if r["status"] != "failed" or (r["suite"], r["scale"], r["key"]) not in done
-    ]
+    at = operator.itemgetter("suite", "scale", "key")
+    done = {at(r) for r in found if r["status"] != "failed"}
+    return [r for r in found if r["status"] != "failed" or at(r) not in done]
 
 
 def frame(folder: Path | str) -> pandas.DataFrame:
@@ -236,8 +242,8 @@ def frame(folder: Path | str) -> pandas.DataFrame:
         for name, value in record.items():
             if name == "metrics":
                 row |= value
-            elif name in ("n_classes", "seconds", "provenance"):
-                row |= {f"{name}.{inner}": part for inner, part in value.items()}
+            elif name in ("oracle", "n_classes", "seconds", "provenance"):
+                row |= {f"{name}.{inner}": part for inner, part in (value or {}).items()}
             else:
                 row[name] = value
         rows.append({**row, **{name: LATER[name] for name in LATER.keys() - row.keys()}})

@@ -45,11 +45,12 @@ class Job:
     stale: Mapping[str, int] = field(default_factory=dict)  # files that count as absent
     origin: Mapping[str, Any] = field(default_factory=dict)  # provenance.of_code()
     shuffle: int = 0  # differs between processes, so that claims rarely collide
+    oracle: bool = False  # evaluate each epoch; records without that count as absent
 
 
 def run(job: Job) -> records.Shelf:
     """Compute the job's units that have no record; return the records as they stand then."""
-    shelf = records.Shelf(job.folder, job.stale)
+    shelf = records.Shelf(job.folder, job.stale, job.oracle)
     shelf.scan()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
     with Progress(job.units, shelf, len(job.devices)):
@@ -100,7 +101,7 @@ def work(job: Job, index: int, parent: int | None = None) -> None:
     A unit that another process has claimed, or whose base state another is building, is passed
     over and looked at again later: should that process die, its lock is free.
     """
-    shelf = records.Shelf(job.folder, job.stale, complain=lambda line: None)
+    shelf = records.Shelf(job.folder, job.stale, job.oracle, complain=lambda line: None)
     left = order(job, index)
     lab = None
     while left:
@@ -135,6 +136,7 @@ def _lab(job: Job, index: int) -> Lab:
         plugins=job.plugins,
         stale=job.stale,
         origin=job.origin,
+        oracle=job.oracle,
     )
 
 

@@ -1,4 +1,8 @@
-"""Base states of few-shot methods: trained once, kept in the cache, loaded by every episode."""
+"""States that units share, trained once and kept in the cache: base stages, first stages.
+
+A base state is loaded by all episodes of a few-shot method, a shared one by the units that differ
+only in later stages. One file each in <cache>/states, named by what it is; any may be deleted.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """What a base stage left behind: its tensors, how long it took, its loss curve."""
+    """What a stage left behind: its tensors, how long it took, its loss curve."""
 
     tensors: dict[str, torch.Tensor]
     seconds: float
@@ -37,20 +41,43 @@ def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
     No task and no episode, so 1-shot and 5-shot episodes start from one state. As in the unit's
     key, CLIP's own preprocessing goes without saying.
     """
+    return _common(unit) | {
+        "hyperparameters": dict(unit.hyperparameters),
+        "base_sha256": _digest(base),
+        "seed": unit.seed,
+    }
+
+
+def shared_identity(unit: Unit, train: LabelledImages, what: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage shared between units is: the settings `what` that the method says it depends
+    on instead of all hyperparameters, the unit's training images, and its seeds.
+
+    TypeError or ValueError if `what` is not made of plain values.
+    """
+    return _common(unit) | {
+        "what": json.loads(canonical(dict(what))),
+        "train_sha256": _digest(train),
+        "seeds": unit.seed_identity,
+    }
+
+
+def _common(unit: Unit) -> dict[str, Any]:
     other = unit.preprocess != preprocessing.CLIP.name
-    content = hashlib.sha256(canonical([base.images.paths, base.class_names]).encode())
-    content.update(base.labels.astype("uint8").tobytes())
     return {
         "method": unit.method,
         "method_version": unit.method_version,
-        "hyperparameters": dict(unit.hyperparameters),
-        "base_sha256": content.hexdigest(),
         "weights_sha256": unit.weights_sha256,
         "backbone": unit.backbone,
         "scale": unit.scale,
-        "seed": unit.seed,
         **({"preprocess": unit.preprocess} if other else {}),
     }
+
+
+def _digest(data: LabelledImages) -> str:
+    """sha256 of the images' paths, the class names and the labels."""
+    content = hashlib.sha256(canonical([data.images.paths, data.class_names]).encode())
+    content.update(data.labels.astype("uint8").tobytes())
+    return content.hexdigest()
 
 
 def fetch(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark import errors, preprocessing, strict
+from benchmark import errors, including, layouts, preprocessing, strict
 from benchmark.errors import InputError
+from benchmark.layouts import Arrangement
 from benchmark.units import Unit
 
 FOLDER = Path(__file__).parent / "suites"
@@ -38,6 +39,7 @@ class MethodEntry:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     preprocess: str = _CLIP
+    leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Suite:
     methods: tuple[MethodEntry, ...]
     origin: str = "suite"
     summary: str = ""
+    arrangement: Arrangement = Arrangement()  # how its report is arranged
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,21 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load(name: str, folder: Path = FOLDER) -> Suite:
-    """The suite of that name, or of that .yaml file; InputError names the file and the field."""
+def load(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
+    """The suite of that name, or of that .yaml file; InputError names the file and the field.
+
+    `include: [NAME, ...]` in place of tasks and methods makes a suite of others; such a one can
+    be no `member` of another.
+    """
     named = not name.endswith((".yaml", ".yml"))
     path = folder / f"{name}.yaml" if named else Path(name)
     if not path.is_file():
         raise errors.unknown("suite", name, names(folder))
     origin = f"{folder.name}/{path.name}" if named else name
     data, summary = strict.read(path, origin)
-    fields = strict.Fields(data, origin, ("name", "tasks", "seeds", "episodes", "methods"))
+    several = isinstance(data, dict) and "include" in data
+    known = ("include",) if several else ("tasks", "methods", "tables")
+    fields = strict.Fields(data, origin, ("name", "seeds", "episodes", *known))
     name = fields.get("name", str)
     if not _NAME.fullmatch(name) or name == "reference":
         raise InputError(f"{origin}: name: '{name}' cannot name a results folder; use another")
@@ -106,11 +115,19 @@ def load(name: str, folder: Path = FOLDER) -> Suite:
     episodes = fields.get("episodes", int)
     if min(seeds) < 0 or episodes < 1:
         raise InputError(f"{origin}: seeds must be 0 or more, episodes 1 or more")
+    if several:
+        if member:
+            raise InputError(f"{origin}: include: it is itself included; name its members instead")
+        head = Suite(name, (), seeds, episodes, (), origin, summary)
+        members = [load(other, folder, True) for other in fields.items("include", str)]
+        return including.merged(head, members)
     methods = fields.get("methods", dict)
     if not methods:
         raise InputError(f"{origin}: methods: there is none; add one")
     entries = tuple(_entry(label, methods[label], origin) for label in methods)
-    return Suite(name, fields.items("tasks", str), seeds, episodes, entries, origin, summary)
+    arrangement = layouts.parse(fields, methods, origin)
+    tasks = fields.items("tasks", str)
+    return Suite(name, tasks, seeds, episodes, entries, origin, summary, arrangement)
 
 
 def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
@@ -166,7 +183,7 @@ def expand(
         if task.episodes is not None and suite.episodes > task.episodes:
             text = f"{suite.episodes} asked for, {task.name} has {task.episodes}"
             raise InputError(f"{suite.origin}: episodes: {text}; use at most that many")
-        for entry in suite.methods:
+        for entry in (e for e in suite.methods if task.name not in e.leaves):
             facts = world.methods[entry.method]
             settings, fit = _settings(entry, facts, task, suite, world.scale)
             if task.episodes is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import splits
+from benchmark import captions, splits
 from benchmark.errors import InputError, unknown
 from benchmark.splits import Row, Split
 
@@ -42,11 +42,15 @@ class ImageList:
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """N images and their labels (N, C), float32 zeros and ones, for C named classes."""
+    """N images and their labels (N, C), float32 zeros and ones, for C named classes.
+
+    Training images may have captions: N texts, each of one or several sentences.
+    """
 
     images: ImageList
     labels: np.ndarray
     class_names: tuple[str, ...]
+    captions: tuple[str, ...] | None = None
 
     @property
     def class_counts(self) -> np.ndarray:
@@ -110,10 +114,11 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         base, classes, base_rows, train, test = make(split, shots, episode)
         groups = {"novel": tuple(range(len(classes)))}
 
-    def labelled(rows: list[Row], indices: tuple[int, ...]) -> LabelledImages:
+    def labelled(rows: list[Row], indices: tuple[int, ...], told: bool = True) -> LabelledImages:
         images = ImageList(Path(root), tuple(path for path, _ in rows))
         names = tuple(split.classes[k] for k in indices)
-        return LabelledImages(images, _matrix(rows, indices), names)
+        texts = captions.of(split, rows, Path(root)) if told else None
+        return LabelledImages(images, _matrix(rows, indices), names, texts)
 
     return Task(
         name=name,
@@ -123,7 +128,7 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         class_names=tuple(split.classes[k] for k in classes),
         groups=groups,
         train=labelled(train, classes),
-        test=labelled(test, classes),
+        test=labelled(test, classes, told=False),
         base=None if base_rows is None else labelled(base_rows, base),
         shots=shots,
         episode=episode,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,9 @@ class Recipe:
     """How to train. `ema` is the decay of an exponential moving average, 0 for none.
 
     schedule  "cosine": CoOp's, per epoch, the first `warmup` epochs at 1e-5;
-              "onecycle": one cycle over all steps, `rise` of them rising.
+              "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
+              epochs if training is to stop before the cycle's end
+    beta2     AdamW's decay of squared gradients
     """
 
     epochs: int
@@ -32,6 +35,8 @@ class Recipe:
     warmup: int = 0
     rise: float = 0.1
     ema: float = 0.0
+    cycle: int = 0
+    beta2: float = 0.999
 
 
 def train(
@@ -45,8 +50,9 @@ def train(
     """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
 
     The order of batches depends on the unit and the stage, not on the method. With EMA the
-    parameters end as their moving average. The curve gets the mean loss of each epoch. TypeError
-    for parameters that are not float32.
+    parameters end as their moving average. The curve gets the mean loss of each epoch. If the
+    harness put an `after_epoch` in the run, it is called with the stage and the epoch, from 1 on;
+    meanwhile the moving average is in place. TypeError for parameters that are not float32.
     """
     parameters = list(parameters)
     _check_float32(parameters)
@@ -70,10 +76,30 @@ def train(
                 torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
         mean = float(torch.stack(losses).mean())
         run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
+        if run.after_epoch:
+            with _averaged(parameters, average):
+                run.after_epoch(stage, epoch + 1)
     if average:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, average, strict=True):
-                parameter.copy_(value)
+        _put(parameters, average)
+
+
+@contextlib.contextmanager
+def _averaged(parameters: list[nn.Parameter], average: list[Tensor]) -> Iterator[None]:
+    """The parameters' moving average in their place for a while, where there is one."""
+    own = [p.detach().clone() for p in parameters] if average else []
+    try:
+        if average:
+            _put(parameters, average)
+        yield
+    finally:
+        if average:
+            _put(parameters, own)
+
+
+@torch.no_grad()
+def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)
 
 
 def _check_float32(parameters: list[nn.Parameter]) -> None:
@@ -93,14 +119,15 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9)
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr)
+        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.beta2))
     raise ValueError(f"optimiser: unknown '{recipe.optimiser}'; known: {', '.join(OPTIMISERS)}")
 
 
 def _schedule(optimiser, recipe: Recipe, steps: int):
     if recipe.schedule == "onecycle":
+        total = max(recipe.epochs, recipe.cycle) * steps + 1
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.lr, total_steps=recipe.epochs * steps + 1, pct_start=recipe.rise
+            optimiser, recipe.lr, total_steps=total, pct_start=recipe.rise
         )
 
     def factor(step: int) -> float:

@@ -39,7 +39,7 @@ def status(plan: Plan, shelf: records.Shelf) -> str:
     counts = Counter(state.values())
     parts = [f"{counts[name]} {name}" for name in STATES if counts[name]]
     lines = [
-        f"suite {plan.suite.name}, scale {plan.scale}: {len(plan.units)} units: {', '.join(parts)}",
+        f"suite {plan.suite.name}, scale {plan.scale}: {len(state)} units: {', '.join(parts)}",
         "",
         *aligned(rows),
     ]
@@ -89,7 +89,7 @@ def dry_run(plan: Plan, shelf: records.Shelf) -> str:
                 for (task, label), given in settings.items()
             ),
             "",
-            f"{len(plan.units)} units, {left} to run, scale {plan.scale}",
+            f"{len(state)} units, {left} to run, scale {plan.scale}",
         ]
     )
 

@@ -8,214 +8,233 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import losses
-from benchmark.clip import image_views
-from benchmark.method import Method, Run
-from benchmark.prompts import PromptEncoder, encode_template, initial_context
+from benchmark.method import Run, hyperparameters
+from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
-from hpdval import equations
+from hpdval import equations, students
+from hpdval.settings import LEARNED, Settings
 
 _BATCH = 128  # images per step where nothing is learned
 
 
-class HPDVAL(Method):
+class HPDVAL(Settings):
     """Two stages: dual-view alignment of the image encoder, then hierarchical prompt tuning.
 
     Stage 1 trains a copy of CLIP's image tower under a fixed prompt: classification loss on the
     dual-view score plus L1 distillation towards frozen CLIP (eq. 2 to 5). Stage 2 freezes it and
     trains a global and a local context: classification loss plus L1 semantic consistency of one
-    of the two (eq. 8 to 10). Few-shot: stage 1 on the base classes is the base stage; an episode
-    starts from it and runs both stages on its support set.
-
-    alpha, k          weight of the global view (eq. 5); k best of 196 patches, kept as a fraction
-    scale             factor on the score before the loss; the text names none, so 1
-    loss              "db*", "db", "asl" or "bce"; db_constants "coco" or "voc", as in DB's configs
-    positive          DB*'s factor on positive logits: "frequency" (eq. 14, 15), or "5.0" and such
-    focal_on          "element", or "batch" as in the released helper
-    similarity        "cosine" (eq. 4) or "released": see equations.py
-    tied              which context the consistency ties to the template: "global" or "local"
-    distillation, consistency   weights of L_kd and L_sc; both 1 in the text
-    novel_epochs      stage 1 epochs on an episode's support set
-    augment           of stage 1's pictures; the text states none, stage 2 sees plain ones
+    of the two (eq. 8 to 10). Few-shot: stage 1 on the base classes is the base stage; each episode
+    starts from it anew and runs both stages on its support set. Units that differ only in stage 2
+    share stage 1. The hyperparameters are explained in settings.py, and set beside the paper's
+    text and the released code in README.md.
     """
 
     name = "hpdval"
     scores = "logits"
 
-    def __init__(
-        self,
-        alpha: float = 0.4,
-        k: int = 32,
-        scale: float = 1.0,
-        local: str = "tokens",
-        similarity: str = "cosine",
-        loss: str = "db*",
-        db_constants: str = "coco",
-        positive: str = "frequency",
-        focal_on: str = "element",
-        distillation: float = 1.0,
-        consistency: float = 1.0,
-        tied: str = "global",
-        context: int = 4,
-        init: str = "",
-        template: str = "a photo of a {}",
-        stage1_epochs: int = 20,
-        stage1_lr: float = 1e-5,
-        novel_epochs: int = 20,
-        stage2_epochs: int = 10,
-        stage2_lr: float = 5e-6,
-        batch_size: int = 32,
-        weight_decay: float = 1e-4,
-        schedule: str = "constant",
-        ema: float = 0.0,
-        augment: str = "none",
-    ) -> None:
-        self.alpha, self.k, self.scale, self.local = alpha, k, scale, local
-        self.similarity, self.tied = similarity, tied
-        self.loss, self.db_constants, self.positive = loss, db_constants, positive
-        self.focal_on = focal_on
-        self.distillation, self.consistency = distillation, consistency
-        self.context, self.init, self.template = context, init, template
-        self.stage1_epochs, self.stage1_lr, self.novel_epochs = (
-            stage1_epochs,
-            stage1_lr,
-            novel_epochs,
-        )
-        self.stage2_epochs, self.stage2_lr = stage2_epochs, stage2_lr
-        self.batch_size, self.weight_decay = batch_size, weight_decay
-        self.schedule, self.ema, self.augment = schedule, ema, augment
-
     def fit_base(self, base, run) -> None:
-        self.student = run.clip.student()
-        self._align(base, run, self.stage1_epochs, "base")
+        self.check()
+        self._start(base, run)
+        self._align(base, run, "base")
 
     def state(self) -> dict[str, Tensor]:
-        return self.student.state_dict()
+        return self.image_tower.state_dict()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         self._base = state
 
     def fit(self, train_set, run) -> None:
-        self.student = run.clip.student()
-        epochs = self.stage1_epochs
-        if hasattr(self, "_base"):
-            self.student.load_state_dict(self._base)
-            epochs = self.novel_epochs
-        self._align(train_set, run, epochs, "stage 1")
-        self.student.requires_grad_(False)
-        self._tune_prompts(train_set, run)
+        self.check()
+        self._start(train_set, run)
+        if self.joint:
+            self._train_jointly(train_set, run)
+        elif self._shares:
+            what = self.of_stage_1(hyperparameters(type(self)))
+            last = not self.stage2_epochs
+            state = run.shared(what, lambda: self._aligned(train_set, run), last)
+            self.image_tower.load_state_dict(state)
+        else:
+            self._align(train_set, run, "stage 1")
+        self.image_tower.requires_grad_(False)
+        if self.stage2_epochs and not self.joint:
+            self._tune_prompts(train_set, run)
 
     @torch.no_grad()
     def predict(self, images, run):
-        text = self._text(run.clip)
+        text = self._text()
         parts = [self._score(*views, text) for views in self._views(images, run)]
         return run.clip.logit_scale * torch.cat(parts)
 
-    def _align(self, train_set, run: Run, epochs: int, stage: str) -> None:
-        """Stage 1: L = L_cls + L_kd over the image tower; the text features P_H are fixed."""
-        clip, labels = run.clip, self._labels(train_set, run)
-        self.prompt = self._template(clip, train_set.class_names)
-        draw = run.training_pixels(train_set.images, self.augment)
-        teacher = self._teacher(train_set.images, run) if self.distillation else None
-        classify = self._criterion(labels)
-        text = {"global": self.prompt, "local": self.prompt}
+    @property
+    def _episode(self) -> bool:
+        """Whether this fit starts from a base state."""
+        return hasattr(self, "_base")
+
+    @property
+    def _shares(self) -> bool:
+        """Whether stage 1 is worth keeping for other units: an episode's is short."""
+        return bool(self.stage1_epochs) and not self._episode
+
+    def _start(self, train_set, run: Run) -> None:
+        """The student as CLIP or the base stage left it, and prompts as the template has them."""
+        clip, names = run.clip, train_set.class_names
+        self.image_tower = students.make(self.student, run, self.local)
+        if self._episode:
+            self.image_tower.load_state_dict(self._base)
+        self.prompt = self._comparable(equations.template_prompt(clip, names, self.template))
+        self.encoder, self.contexts = None, {}
+
+    def _aligned(self, train_set, run: Run) -> dict[str, Tensor]:
+        """The student after stage 1: what units share."""
+        self._align(train_set, run, "stage 1")
+        return self.image_tower.state_dict()
+
+    def _align(self, train_set, run: Run, stage: str) -> None:
+        """Stage 1: L1 = L_cls + L_kd over the image tower; the text features P_H are fixed."""
+        labels, (recipe, augment) = self._labels(train_set, run), self._first_recipe()
+        classify = self._criterion(labels, few_shot=stage == "base" or self._episode)
+        look = self._student_views(train_set.images, run, augment)
+        text = self._text()
 
         def loss_of(indices):
-            batch = run.normalise(draw(indices))
-            whole, patches = image_views(self.student, batch, self.local)
+            whole, patches, target = look(indices)
             loss = classify(self.scale * self._score(whole, patches, text), labels[indices])
-            if teacher is not None:
-                target = teacher(indices, batch)
-                loss = loss + self.distillation * equations.distillation(whole, target)
-            return loss
+            if target is None:
+                return loss
+            distilled = equations.distillation(whole, target)
+            return equations.first_objective(loss, distilled, self.distillation)
 
-        train(
-            self.student.parameters(),
-            loss_of,
-            len(labels),
-            self._recipe(epochs, self.stage1_lr),
-            run,
-            stage,
-        )
+        train(self.image_tower.parameters(), loss_of, len(labels), recipe, run, stage)
 
-    def _teacher(self, images, run: Run):
+    def _tune_prompts(self, train_set, run: Run) -> None:
+        """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
+        labels = self._labels(train_set, run)
+        classify = self._criterion(labels, few_shot=self._episode)
+        self._draw_contexts(train_set, run)
+        views = list(self._views(train_set.images, run))
+        whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
+
+        def loss_of(indices):
+            text = self._text()
+            score = self._score(whole[indices], patches[indices], text)
+            loss = classify(self.scale * score, labels[indices])
+            consistent = self._consistent(text)
+            if consistent is None:
+                return loss
+            return equations.second_objective(loss, consistent, self.consistency)
+
+        recipe = self._recipe(self.stage2_epochs, self.stage2_lr, self.batch_size)
+        train(self.contexts.values(), loss_of, len(labels), recipe, run, "stage 2")
+
+    def _train_jointly(self, train_set, run: Run) -> None:
+        """Table V's one stage: L_cls + (L_kd + L_sc) / 2 over image tower and contexts."""
+        labels, (recipe, augment) = self._labels(train_set, run), self._first_recipe()
+        classify = self._criterion(labels, few_shot=self._episode)
+        self._draw_contexts(train_set, run)
+        look = self._student_views(train_set.images, run, augment)
+
+        def loss_of(indices):
+            whole, patches, target = look(indices)
+            text = self._text()
+            loss = classify(self.scale * self._score(whole, patches, text), labels[indices])
+            distilled, consistent = 0, self._consistent(text)
+            if target is not None:
+                distilled = self.distillation * equations.distillation(whole, target)
+            consistent = 0 if consistent is None else self.consistency * consistent
+            return equations.joint_objective(loss, distilled, consistent)
+
+        parameters = [*self.image_tower.parameters(), *self.contexts.values()]
+        train(parameters, loss_of, len(labels), recipe, run, "joint")
+
+    def _student_views(self, images, run: Run, augment: str):
+        """From indices to the student's f_cls and f_j and the teacher's f_CLIP, None if unused."""
+        draw = run.training_pixels(images, augment)
+        teacher = self._teacher(images, run, augment) if self.distillation else None
+
+        def look(indices: Tensor):
+            batch = run.normalise(draw(indices))
+            whole, patches = students.views(self.image_tower, batch, self.local)
+            return whole, patches, teacher(indices, batch) if teacher else None
+
+        return look
+
+    def _teacher(self, images, run: Run, augment: str):
         """Frozen CLIP's global features: cached ones of plain pictures, else of what was drawn."""
-        if self.augment == "none":
+        if augment == "none":
             plain = run.training_features(images)
             return lambda indices, batch: plain(indices)
 
         @torch.no_grad()
         def teacher(indices: Tensor, batch: Tensor) -> Tensor:
-            return image_views(run.clip.visual, batch, None)[0]
+            return students.views(run.clip.visual, batch, None)[0]
 
         return teacher
 
-    def _tune_prompts(self, train_set, run: Run) -> None:
-        """Stage 2: L = L_cls + L_sc over the two contexts; the image tower is frozen."""
-        if not self.stage2_epochs:
-            self.learned = None
-            return
-        clip, labels = run.clip, self._labels(train_set, run)
-        self.encoder = PromptEncoder(clip, train_set.class_names)
+    def _draw_contexts(self, train_set, run: Run) -> None:
+        """Both are drawn, so that each starts alike whether the other one is learned or not."""
         generator = run.generator("context")
-        self.learned = {
-            view: nn.Parameter(initial_context(clip, self.context, generator, self.init))
-            for view in ("global", "local")
+        drawn = {
+            view: initial_context(run.clip, self.context, generator, self.init)
+            for view in equations.VIEWS
         }
-        views = list(self._views(train_set.images, run))
-        whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
-        classify = self._criterion(labels)
+        self.contexts = {view: nn.Parameter(drawn[view]) for view in LEARNED[self.learned]}
+        self.encoder = PromptEncoder(run.clip, train_set.class_names)
 
-        def loss_of(indices):
-            text = {view: self.encoder(context) for view, context in self.learned.items()}
-            score = self._score(whole[indices], patches[indices], text)
-            loss = classify(self.scale * score, labels[indices])
-            if self.consistency:
-                tied = self._comparable(text[self.tied])
-                loss = loss + self.consistency * equations.semantic_consistency(tied, self.prompt)
-            return loss
+    def _text(self) -> dict[str, Tensor]:
+        """P_G and P_L (C, D); the template's features for views whose context is not learned."""
+        return equations.hierarchical_prompts(self.encoder, self.contexts, self.prompt)
 
-        recipe = self._recipe(self.stage2_epochs, self.stage2_lr)
-        train(self.learned.values(), loss_of, len(labels), recipe, run, "stage 2")
-
-    def _template(self, clip, class_names) -> Tensor:
-        """P_H (C, D), the features of the fixed prompt, in the form of `_comparable`."""
-        return self._comparable(encode_template(clip, class_names, self.template))
+    def _consistent(self, text: dict[str, Tensor]) -> Tensor | None:
+        """L_sc of the tied context; None if it is not wanted, or that context not learned."""
+        if not self.consistency or self.tied not in self.contexts:
+            return None
+        return equations.semantic_consistency(self._comparable(text[self.tied]), self.prompt)
 
     def _comparable(self, text: Tensor) -> Tensor:
         """Text features as the consistency compares them: unit length; in the code as they are."""
         return text if self.similarity == "released" else F.normalize(text, dim=-1)
 
-    def _text(self, clip) -> dict[str, Tensor]:
-        """P_G and P_L (C, D); the template's features for both where stage 2 was left out."""
-        if self.learned is None:
-            return {"global": self.prompt, "local": self.prompt}
-        return {view: self.encoder(context) for view, context in self.learned.items()}
-
     def _score(self, whole: Tensor, patches: Tensor, text: dict[str, Tensor]) -> Tensor:
         score = equations.SCORES[self.similarity]
         return score(whole, patches, text["global"], text["local"], self.alpha, self.k)
 
-    def _criterion(self, labels: Tensor):
-        options = {}
-        if self.loss.startswith("db"):
-            options = {"focal_on": self.focal_on}
-            if self.loss == "db*":
-                scalar = self.positive != "frequency"
-                options["positive"] = float(self.positive) if scalar else self.positive
-        return losses.make(self.loss, labels, self.db_constants, **options)
+    def _criterion(self, labels: Tensor, few_shot: bool):
+        name = (few_shot and self.few_shot_loss) or self.loss
+        options = {"focal_on": self.focal_on} if name in ("db", "db*") else {}
+        if name == "db*":
+            scalar = self.positive != "frequency"
+            options["positive"] = float(self.positive) if scalar else self.positive
+        return losses.make(name, labels, self.db_constants, **options)
 
     def _labels(self, train_set, run: Run) -> Tensor:
         return torch.from_numpy(train_set.labels).to(run.device)
 
-    def _recipe(self, epochs: int, lr: float) -> Recipe:
+    def _first_recipe(self) -> tuple[Recipe, str]:
+        """How stage 1, or the joint stage, trains, and its augmentation."""
+        if not self._episode:
+            recipe = self._recipe(
+                self.stage1_epochs, self.stage1_lr, self.batch_size, cycle=self.cycle
+            )
+            return recipe, self.augment
+        recipe = self._recipe(
+            self.novel_epochs,
+            self.stage1_lr,
+            self.novel_batch or self.batch_size,
+            cycle=self.novel_cycle or self.cycle,
+            beta2=self.novel_beta2,
+        )
+        return recipe, self.novel_augment or self.augment
+
+    def _recipe(self, epochs: int, lr: float, batch_size: int, **others) -> Recipe:
         return Recipe(
             epochs,
             lr,
-            self.batch_size,
+            batch_size,
             "adamw",
             self.weight_decay,
             self.schedule,
             ema=self.ema,
+            **others,
         )
 
     @torch.no_grad()
@@ -224,4 +243,4 @@ class HPDVAL(Method):
         pixels = run.pixels(images)
         for start in range(0, len(images), _BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
-            yield image_views(self.student, run.normalise(batch), self.local)
+            yield students.views(self.image_tower, run.normalise(batch), self.local)

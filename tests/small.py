@@ -33,15 +33,17 @@ def images(folder: Path, count: int = 24, seed: int = 0) -> tasks.LabelledImages
     """`count` pictures of one or two of the five classes, written below the folder."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((count, len(CLASSES)), np.float32)
-    paths = []
+    paths, told = [], []
     for row in range(count):
         chosen = [row % len(CLASSES), *rng.choice(len(CLASSES), rng.integers(0, 2))]
         labels[row, chosen] = 1
         names = [CLASSES[k] for k in dict.fromkeys(chosen)]
         picture, _ = scenes.compose(names, scenes.WEB, _bank(), rng)
         paths.append(f"{seed}-{row:03d}.png")
+        told.append(f"a {' and a '.join(names)}. a photo of a {names[0]}.")
         picture.save(folder / paths[-1])
-    return tasks.LabelledImages(tasks.ImageList(folder, tuple(paths)), labels, CLASSES)
+    listed = tasks.ImageList(folder, tuple(paths))
+    return tasks.LabelledImages(listed, labels, CLASSES, tuple(told))
 
 
 def run(folder: Path, identity: str = "test", preprocess: str = "clip", threads: int = 2) -> Run:

@@ -22,7 +22,7 @@ from benchmark.progress import Progress, clock
 ROOT = Path(tiny.__file__).resolve().parents[1]
 FLAGS = (
     *("--suite", "--tasks", "--methods", "--seeds", "--episodes", "--workers", "--device"),
-    *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin"),
+    *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin", "--oracle"),
     *("--status", "--dry-run", "--list", "--report", "--force"),
 )
 

@@ -3,29 +3,16 @@
 import dataclasses
 import types
 
+import labs
 import numpy as np
 import pytest
 import small
 import torch
+from labs import UNIT
 
-from benchmark import backbones, compute, states, tasks
+from benchmark import compute, states
 from benchmark.errors import InputError
 from benchmark.method import Method
-from benchmark.units import Unit
-
-UNIT = Unit(
-    task="voc-lt",
-    label="mine",
-    method="mine",
-    method_version=1,
-    hyperparameters=(),
-    scale="miniature",
-    seed=0,
-    episode=None,
-    split_sha256="aa",
-    backbone="miniature-clip",
-    weights_sha256="bb",
-)
 
 
 class Mine(Method):
@@ -50,21 +37,7 @@ class Careless(Mine):
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """A lab on five drawn classes, with the settings of this process as they were."""
-    monkeypatch.setattr(compute, "settle", lambda device: None)
-    monkeypatch.setattr(compute, "discover", lambda plugins: {"mine": Mine, "careless": Careless})
-    backbone = backbones.resolve(None, "miniature")
-    lab = compute.Lab(backbone=backbone, device="cpu", cache=tmp_path / "cache", root=tmp_path)
-    train, test = small.images(tmp_path, 6), small.images(tmp_path, 8, seed=1)
-    monkeypatch.setattr(lab, "task", lambda unit: task(train, test))
-    return lab
-
-
-def task(train, test, restriction=None):
-    fields = {field.name: None for field in dataclasses.fields(tasks.Task)}
-    given = {"class_names": small.CLASSES, "groups": {}, "train": train, "test": test}
-    given |= {"setting": "long-tailed", "dataset": "voc", "restriction": restriction}
-    return tasks.Task(**fields | given)
+    return labs.make(tmp_path, monkeypatch, {"mine": Mine, "careless": Careless})
 
 
 def test_one_clip_for_a_size_and_one_store_for_a_preprocessing(lab, monkeypatch):
@@ -95,7 +68,7 @@ def test_a_units_preprocessing_reaches_the_method_and_the_record(lab):
 
 def test_a_restriction_is_recorded(lab):
     data = lab.task(UNIT).train
-    record = compute.describe(UNIT, task(data, data, "2 of 10 training images"))
+    record = compute.describe(UNIT, labs.task(data, data, "2 of 10 training images"))
     assert record["restriction"] == "2 of 10 training images"
 
 

@@ -20,7 +20,16 @@ QUICK = {
 }  # fmt: skip
 
 
-def quick(name: str) -> Method:
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors are small here: threads would wait for one another more than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def quick(name: str, **options) -> Method:
     cls = METHODS[name]
     known = hyperparameters(cls)
     wanted = {k: v for k, v in QUICK.items() if k in known}
@@ -28,7 +37,13 @@ def quick(name: str) -> Method:
         del wanted["stage2_epochs"]
     if name == "hpdval-released":
         del wanted["scale"]
-    return cls(**wanted)
+    if name == "cocoop":
+        wanted["batch_size"] = 8  # one by default: slow
+    if name == "finetune":
+        wanted["lr"] = 3e-4  # an image encoder's
+    if name == "taidpt":
+        wanted["scale"] = known["scale"]
+    return cls(**wanted | options)
 
 
 def fitted(name, data, folder, identity="test"):
@@ -37,8 +52,14 @@ def fitted(name, data, folder, identity="test"):
     return method, run
 
 
+def with_base(name: str) -> dict[str, bool]:
+    """What switches a method's base stage on."""
+    return {"base": True} if "base" in hyperparameters(METHODS[name]) else {}
+
+
 def test_the_papers_methods_are_found():
-    assert {"zeroshot", "coop", "dualcoop", "hpdval", "hpdval-released"} <= set(METHODS)
+    known = {"zeroshot", "coop", "cocoop", "dualcoop", "lmpt", "taidpt", "hpdval"}
+    assert known | {"hpdval-released"} <= set(METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -67,13 +88,27 @@ def test_scores_are_finite_of_the_right_shape_and_repeat_bit_for_bit(name, tmp_p
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_frozen_clip_stays_as_it_is(name, tmp_path):
+def test_no_parameter_and_no_buffer_of_the_frozen_clip_changes(name, tmp_path):
+    """Through base stage, fit and predict; a method trains what is its own alone."""
     clip = small.the_clip()
-    before = {k: v.clone() for k, v in clip.model.state_dict().items()}
-    fitted(name, small.images(tmp_path, 8), tmp_path)
-    assert all(torch.equal(v, before[k]) for k, v in clip.model.state_dict().items())
+
+    def content() -> dict[str, torch.Tensor]:
+        tensors = [*clip.model.named_parameters(), *clip.model.named_buffers()]
+        return {k: v.detach().clone() for k, v in tensors}
+
+    before, data = content(), small.images(tmp_path, 8)
+    assert any("attn_mask" in k for k in before) and len(before) > 50
+    method, run = quick(name, **with_base(name)), small.run(tmp_path)
+    method.fit_base(data, run)
+    method.load_state({k: v.clone() for k, v in method.state().items()})
+    method.fit(data, run)
+    method.predict(data.images, run)
+    after = content()
+    assert before.keys() == after.keys()
+    assert [k for k, v in after.items() if not torch.equal(v, before[k])] == []
     assert not any(p.requires_grad or p.grad is not None for p in clip.model.parameters())
     assert not clip.model.training
+    clip.check_frozen()
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - {"zeroshot"}))
@@ -96,12 +131,12 @@ def test_it_learns_a_toy(name, tmp_path):
 def test_an_episode_depends_on_the_base_state_and_not_on_earlier_episodes(name, tmp_path):
     base, test = small.images(tmp_path, 10), small.images(tmp_path, 6, seed=1)
     episodes = [small.images(tmp_path, 6, seed=s) for s in (2, 3)]
-    trained = quick(name)
+    trained = quick(name, **with_base(name))
     trained.fit_base(base, small.run(tmp_path, "base"))
     state = {k: v.clone() for k, v in trained.state().items()}
 
     def episode(data, start):
-        method, run = quick(name), small.run(tmp_path, "episode")
+        method, run = quick(name, **with_base(name)), small.run(tmp_path, "episode")
         if start is not None:
             method.load_state(start)
         method.fit(data, run)
@@ -111,6 +146,22 @@ def test_an_episode_depends_on_the_base_state_and_not_on_earlier_episodes(name, 
     episode(episodes[0], state)
     assert torch.equal(episode(episodes[1], state), alone)
     assert not torch.equal(episode(episodes[1], None), alone)
+
+
+@pytest.mark.parametrize("name", ["coop", "dualcoop"])
+def test_prompts_see_the_support_set_only_unless_asked_otherwise(name):
+    from benchmark import compute, tasks
+
+    few, long = (
+        tasks.load(task, "miniature", "data", episode)
+        for task, episode in (("voc-fs-1", 1), ("voc-lt", None))
+    )
+    assert not compute.has_base(METHODS[name]())
+    assert compute.has_base(METHODS[name](base=True)) and compute.has_base(METHODS["hpdval"]())
+    assert not compute.has_base(METHODS["zeroshot"]())
+    both = METHODS[name](base=True, class_specific=True)
+    assert "do not fit novel ones" in both.skip(few) and both.skip(long) is None
+    assert METHODS[name](base=True).skip(few) is None
 
 
 def plugin(tmp_path, text):

@@ -226,6 +226,7 @@ def test_committed_manifests_go_with_the_miniature():
             assert len(source.sha256) == 64 and len(source.commit) == 40 and source.bytes > 0
             assert source.licence and source.repository.count("/") == 1
     assert sorted(p.name for p in (splits.FOLDER / "paper").rglob("*") if p.is_file()) == [
+        "captions.tsv",
         *["manifest.json"] * 4,
         "sources.tsv",
     ]  # no list of others is committed

@@ -33,6 +33,9 @@ def test_every_task_is_consistent(name):
     indices = [k for group in task.groups.values() for k in group]
     assert sorted(indices) == list(range(len(task.class_names)))
     assert task.train.images.files()[0] == ROOT / task.train.images.paths[0]
+    for part in filter(None, (task.train, task.base)):
+        assert len(part.captions) == len(part.images) and all(part.captions)
+    assert task.test.captions is None
     few = task.setting == "few-shot"
     assert (task.base is not None) == few == (task.shots is not None) == (task.episode == 1)
 

@@ -71,3 +71,38 @@ def test_parameters_must_be_float32(kind):
     values = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2, dtype=kind))]
     with pytest.raises(TypeError, match="make them float32"):
         train(values, lambda indices: values[1].sum(), 2, Recipe(1, 0.1), None, "fit")
+
+
+def listened(recipe):
+    """What the parameter is after each epoch as the harness sees it, what it ends as, the run."""
+    run = Run(clip=None, store=None, device="cpu", identity="unit")
+    value, seen = nn.Parameter(torch.zeros(3)), []
+    run.after_epoch = lambda stage, epoch: seen.append((stage, epoch, value.detach().clone()))
+    train([value], lambda i: (value - 3).square().sum(), 10, recipe, run, "fit")
+    return seen, value.detach(), run
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_harness_sees_each_epoch_as_it_would_end(ema):
+    recipe = Recipe(3, 0.05, 4, schedule="constant", ema=ema)
+    seen, final, run = listened(recipe)
+    assert [at[:2] for at in seen] == [("fit", 1), ("fit", 2), ("fit", 3)]
+    assert torch.equal(seen[-1][2], final)
+    shorter = listened(Recipe(2, 0.05, 4, schedule="constant", ema=ema))[1]
+    assert torch.equal(seen[1][2], shorter)
+    value, _, alone = go(recipe)
+    assert torch.tensor([value]).equal(final[:1]) and alone.curve[0]["epoch"] == 1
+
+
+def test_averaged_weights_are_taken_out_again_when_the_harness_fails():
+    run = Run(clip=None, store=None, device="cpu", identity="unit")
+    value, seen = nn.Parameter(torch.zeros(1)), []
+
+    def fails(stage, epoch):
+        seen.append(value.item())
+        raise RuntimeError("test set is gone")
+
+    run.after_epoch = fails
+    with pytest.raises(RuntimeError, match="gone"):
+        train([value], lambda i: -value.sum(), 4, Recipe(1, 0.1, 4, ema=0.9), run, "fit")
+    assert 0 < seen[0] < value.item()

@@ -70,6 +70,40 @@ class Based(Prior):
         waves = torch.arange(len(images))[:, None] * self.shift[: len(self.counts)]
         return super().predict(images, run) + waves.sin()
 
+class Learner(Prior):
+    """Trains with averaged weights and dropout; its predict leaves traces wherever it can."""
+    name = "learner"
+    def __init__(self, *, epochs: int = 4):
+        self.epochs = epochs
+    def fit(self, train, run):
+        from benchmark.training import Recipe, train as minimise
+        note("fit")
+        count, classes = train.labels.shape
+        self.shift = torch.nn.Parameter(torch.zeros(classes))
+        self.dropout = torch.nn.Dropout(0.5).train()
+        self.text = None
+        def loss_of(indices):
+            drawn = torch.rand(classes) + np.random.rand()
+            return (self.dropout(self.shift + drawn) - torch.arange(classes)).square().mean()
+        recipe = Recipe(self.epochs, 0.5, 4, ema=0.9)
+        minimise([self.shift], loss_of, count, recipe, run, "shift")
+    def predict(self, images, run):
+        note("predict")
+        self.dropout.eval()
+        if self.text is None:
+            self.text = self.shift.detach().clone()  # kept from the first call on
+        torch.rand(3), np.random.rand(3)
+        return (torch.arange(len(images))[:, None] * (1 + self.text)).sin()
+
+class Staged(Learner):
+    """As learner, after a stage in which predict cannot run yet."""
+    name = "staged"
+    def fit(self, train, run):
+        from benchmark.training import Recipe, train as minimise
+        first = torch.nn.Parameter(torch.ones(2))
+        minimise([first], lambda i: first.square().sum(), 4, Recipe(2, 0.1), run, "first")
+        super().fit(train, run)
+
 class Steady(Prior):
     """Nothing random."""
     name = "steady"

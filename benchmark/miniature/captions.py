@@ -1,6 +1,10 @@
-"""Writes what the web might say under a picture: templates, synonyms, and much left unsaid."""
+"""Writes what people might say of a picture: templates, synonyms, and much left unsaid."""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -27,6 +31,28 @@ _MORE = (
 _TAILS = ("", "", "", "", " today", " in my room", " on a sunny day", " in the city", " by the sea")
 
 
+def describe(path: str, class_names: Sequence[str], sentences: int) -> str:
+    """What people might say of a benchmark image: some sentences on its labels, each salient once.
+
+    Depends on the image's path and its labels alone, in COCO's or VOC's spelling.
+    """
+    digest = hashlib.sha256(f"caption {path}".encode()).digest()
+    rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
+    names = [_spelling().get(name, name) for name in class_names] or ["picture"]
+    rng.shuffle(names)
+    told = []
+    for n in range(sentences):
+        first = n % len(names)
+        told.append(write([*names[first:], *names[:first]], rng).replace(".", ""))
+    return ". ".join(told) + "."
+
+
+@cache
+def _spelling() -> dict[str, str]:
+    """VOC's class names to COCO's."""
+    return {concept.voc: concept.name for concept in concepts.load().values() if concept.voc}
+
+
 def write(names: list[str], rng: np.random.Generator) -> str:
     """A caption for a picture of `names`, the salient one first; it may leave out the others."""
     said = [names[0], *(name for name in names[1:] if rng.random() < 0.6)][:3]
@@ -40,7 +66,9 @@ def write(names: list[str], rng: np.random.Generator) -> str:
 
 def _word(name: str, rng: np.random.Generator) -> str:
     """COCO's name half of the time, else VOC's spelling or a synonym."""
-    concept = concepts.load()[name]
+    concept = concepts.load().get(name)
+    if concept is None:  # no class of ours
+        return name
     others = [*concept.words, *([concept.voc] if concept.voc and concept.voc != name else [])]
     if not others or rng.random() < 0.55:
         return name

@@ -7,40 +7,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import InputError
+from benchmark.layouts import Arrangement
 
 if TYPE_CHECKING:
     from benchmark.suite import Unit
 
+PLAIN = Arrangement()  # no tables but the general ones
 
-def write(units: Sequence[Unit], results: Path) -> Path:
+
+def write(units: Sequence[Unit], results: Path, arrangement: Arrangement = PLAIN) -> Path:
     """Write `results`/report from `results`/records and return the path of its report.md.
 
-    `results` is results/<suite>/<scale>. Records whose key is no unit's key are left out.
-    InputError when one task's records mix splits or the folder cannot be written.
+    `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
+    unit's key are left out. InputError when one task's records mix splits or the folder cannot be
+    written.
     """
-    from benchmark.report import cells, figures, formats, page, tables
+    from benchmark.report import ablations, cells, curves, figures, formats, page, tables
 
-    grid = cells.gather(units, results)
+    whole = cells.gather(units, results)
+    grid = ablations.general(whole, arrangement)
+    own = [(layout.title, table) for layout, table in ablations.all_of(whole, arrangement)]
     files: dict[str, bytes] = {}
-    for table in (tables.long_tailed(grid), tables.few_shot(grid)):
+    for table in (tables.long_tailed(grid), tables.few_shot(grid), *(table for _, table in own)):
         if table:
             files[f"{table.name}.md"] = formats.markdown(table).encode()
-            files[f"{table.name}.csv"] = formats.comma(table, grid).encode()
+            files[f"{table.name}.csv"] = formats.comma(table, whole).encode()
             files[f"{table.name}.tex"] = formats.latex(table).encode()
-    drawn = figures.draw(grid)
+    drawn = figures.draw(grid) | curves.draw(whole, arrangement)
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
-    files["report.md"] = page.page(grid, captions).encode()
+    files["report.md"] = page.page(whole, grid, captions, own).encode()
     _replace(results / "report", files)
     return results / "report" / "report.md"
 
 
-def summary(units: Sequence[Unit], results: Path) -> str:
+def summary(units: Sequence[Unit], results: Path, arrangement: Arrangement = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
-    from benchmark.report import cells, formats, tables
+    from benchmark.report import ablations, cells, formats, tables
 
-    grid = cells.gather(units, results)
-    found = (tables.long_tailed(grid), tables.few_shot(grid))
+    whole = cells.gather(units, results)
+    grid = ablations.general(whole, arrangement)
+    own = [table for _, table in ablations.all_of(whole, arrangement)]
+    found = (tables.long_tailed(grid), tables.few_shot(grid), *own)
     return "\n".join(formats.text(table) for table in found if table)
 
 
@@ -57,7 +65,8 @@ def _replace(folder: Path, files: dict[str, bytes]) -> None:
     does not have, such as figures of a task no longer asked for."""
     from benchmark.records import atomic
 
-    ours = ("table_lt.", "table_fs.", "groups_", "frequency_", "fewshot.")
+    general = ("table_lt.", "table_fs.", "groups_", "frequency_", "fewshot.")
+    ours = (*general, "ablation_", "sensitivity.")
     try:
         for name, content in files.items():
             with atomic(folder / name) as beside:

@@ -75,8 +75,16 @@ class Cell:
 
 
 def value(record: dict, metric: str) -> float | None:
-    """One metric of one record; `headline` is novel mAP where there is one, else total mAP."""
+    """One metric of one record; `headline` is novel mAP where there is one, else total mAP.
+
+    `oracle` is the best epoch's on test; `oracle_last` and `oracle_gap` are null without it.
+    """
     metrics = record.get("metrics") or {}
+    if metric.startswith("oracle"):
+        last, best = metrics.get("map"), (record.get("oracle") or {}).get("map")
+        if last is None or best is None:
+            return None
+        return {"oracle": best, "oracle_last": last, "oracle_gap": best - last}[metric]
     if metric == "headline":
         novel = metrics.get("novel")
         return metrics.get("map") if novel is None else novel
@@ -127,6 +135,7 @@ class Grid:
     labels: tuple[str, ...]
     cells: dict[tuple[str, str], Cell]
     unused: int  # records in the folder that belong to none of the units
+    units: int = 0  # expected; labels of the same settings share theirs, which count once
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -134,8 +143,9 @@ class Grid:
 
     @property
     def records(self) -> list[dict]:
-        """Every record used: done, skipped and failed."""
-        return [r for c in self.cells.values() for r in (*c.done, *c.skipped, *c.failed)]
+        """Every record used, once: done, skipped and failed."""
+        used = (r for c in self.cells.values() for r in (*c.done, *c.skipped, *c.failed))
+        return list({record["key"]: record for record in used}.values())
 
     def labels_of(self, tasks: Sequence[str]) -> list[str]:
         """The labels that have a unit in any of the tasks."""
@@ -167,6 +177,7 @@ def gather(units: Sequence[Unit], results: Path) -> Grid:
         labels=tuple(dict.fromkeys(u.label for u in units)),
         cells=cells,
         unused=sum(len(group) for key, group in by_key.items() if key not in keys),
+        units=len(keys),
     )
     check_splits(grid, results)
     return grid

@@ -18,6 +18,7 @@ _TEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "±": r"$\pm$",
+    "✓": r"$\surd$",
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
@@ -52,10 +53,10 @@ def markdown(table: Table) -> str:
     parts = [md_text(table.caption) + marks]
     for title, head, rows in _grids(table):
         lines = [f"### {md_text(title)}", ""] if title else []
-        lines.append("| " + " | ".join(["method", *map(md_text, head)]) + " |")
-        lines.append("| :-- |" + " --: |" * len(head))
-        for label, row in zip(table.labels, rows, strict=True):
-            lines.append("| " + " | ".join([md_text(label), *map(_md_entry, row)]) + " |")
+        lines.append("| " + " | ".join(map(md_text, (*table.factors, *head))) + " |")
+        lines.append("|" + " :-- |" * len(table.factors) + " --: |" * len(head))
+        for texts, row in zip(table.leading, rows, strict=True):
+            lines.append("| " + " | ".join([*map(md_text, texts), *map(_md_entry, row)]) + " |")
         parts.append("\n".join(lines))
     if table.notes:
         parts.append("\n".join(f"- {md_text(note)}" for note in table.notes))
@@ -91,20 +92,21 @@ def text(table: Table, width: int = 100) -> str:
     lines = textwrap.wrap(table.caption + marks, width)
     for title, head, rows in _grids(table):
         body = [[f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row] for row in rows]
-        cells = [[title, *(f"{h} " for h in head)]]
-        cells += [[label, *row] for label, row in zip(table.labels, body, strict=True)]
-        lines += ["", *aligned(cells)]
+        first = table.factors if table.rows else (title,)
+        cells = [[*first, *(f"{h} " for h in head)]]
+        cells += [[*texts, *row] for texts, row in zip(table.leading, body, strict=True)]
+        lines += ["", *([title] if table.rows else []), *aligned(cells, len(first))]
     for note in table.notes:
         lines += textwrap.wrap(note, width, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column flush left, the others flush right, a rule under the head."""
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines with the first columns flush left, the others flush right, a rule under the head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(w) if j == 0 else cell.rjust(w)
+            cell.ljust(w) if j < left else cell.rjust(w)
             for j, (cell, w) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -118,8 +120,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def latex(table: Table) -> str:
     """A `table*` for \\usepackage{booktabs}, with the notes as small print below."""
     marks = " \\textbf{Best} and \\underline{second} are marked." if table.ranked else ""
-    spec = "l" + "".join("@{\\hskip 1.2em}" + "r" * len(b.columns) for b in table.blocks)
-    tops, rules, start = [], [], 2
+    width = len(table.factors)
+    spec = "l" * width + "".join("@{\\hskip 1.2em}" + "r" * len(b.columns) for b in table.blocks)
+    tops, rules, start = [], [], 1 + width
     for block in table.blocks:
         span = len(block.columns)
         tops.append(f"\\multicolumn{{{span}}}{{c}}{{{tex_text(block.name)}}}")
@@ -134,14 +137,14 @@ def latex(table: Table) -> str:
         f"\\label{{tab:{table.name.replace('_', '-')}}}",
         f"\\begin{{tabular}}{{{spec}}}",
         "\\toprule",
-        " & ".join(["", *tops]) + " \\\\",
+        " & ".join([*[""] * width, *tops]) + " \\\\",
         "".join(rules),
-        " & ".join(["method", *heads]) + " \\\\",
+        " & ".join([*map(tex_text, table.factors), *heads]) + " \\\\",
         "\\midrule",
     ]
-    for i, label in enumerate(table.labels):
+    for i, texts in enumerate(table.leading):
         row = [_tex_entry(e) for block in table.blocks for e in block.rows[i]]
-        lines.append(" & ".join([tex_text(label), *row]) + " \\\\")
+        lines.append(" & ".join([*map(tex_text, texts), *row]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
     lines += [f"\\par\\smallskip {{\\scriptsize {tex_text(note)}}}" for note in table.notes]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
@@ -161,19 +164,20 @@ def _tex_entry(entry: Entry) -> str:
 
 
 def comma(table: Table, grid: Grid) -> str:
-    """One row for each task and method, full precision; empty where there is no number."""
-    fewshot = table.name == "table_fs"
-    metrics = ("novel",) if fewshot else LONG_TAILED
+    """One row for each task and label, full precision; empty where there is no number."""
+    fewshot, own = table.name == "table_fs", bool(table.rows)
+    metrics = ("novel",) if fewshot else (*LONG_TAILED, "softmax") if own else LONG_TAILED
     stream = io.StringIO()
     out = csv.writer(stream, lineterminator="\n")
-    split = ["dataset", "shots"] if fewshot else []
+    split = ["dataset", "shots"] if fewshot else table.factors if own else []
+    name = "label" if own else "method"
     numbers = [f"{metric}_{part}" for metric in metrics for part in ("mean", "std")]
     counts = ["n", "expected", "missing", "failed", "skipped"]
-    out.writerow(["scale", "restriction", "task", *split, "method", *numbers, *counts, "reason"])
-    for task in grid.few_shot if fewshot else grid.long_tailed:
+    out.writerow(["scale", "restriction", "task", *split, name, *numbers, *counts, "reason"])
+    for task in grid.few_shot if fewshot else [block.name for block in table.blocks]:
         dataset, column = shots(task) or (task, "")
-        extra = [dataset, column.split("-")[0]] if fewshot else []
-        for label in table.labels:
+        for label, texts in zip(table.labels, table.leading, strict=True):
+            extra = [dataset, column.split("-")[0]] if fewshot else texts if own else []
             cell = grid.cell(task, label)
             stats = [cell.stat(METRIC.get(metric, metric)) for metric in metrics]
             values = [_exact(v) for s in stats for v in ((s.mean, s.std) if s else (None, None))]

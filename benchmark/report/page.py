@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from benchmark.report import tables
 from benchmark.report.cells import Grid, preprocess, restrictions
 from benchmark.report.formats import markdown, md_text
+from benchmark.report.tables import Table
 
 
-def page(grid: Grid, figures: dict[str, str]) -> str:
-    """The page as Markdown. `figures`: {file name: caption} of the .png files beside it."""
+def page(
+    whole: Grid, grid: Grid, figures: dict[str, str], own: Sequence[tuple[str, Table]] = ()
+) -> str:
+    """The page as Markdown: facts of the `whole`, general tables of the `grid`, a part of it.
+
+    `figures`: {file name: caption} of the .png files beside it; `own`: the suite's own tables
+    with their titles.
+    """
     parts = [
-        f"# {md_text(grid.suite)}, {md_text(tables.in_short(grid, grid.tasks))}",
+        f"# {md_text(whole.suite)}, {md_text(tables.in_short(whole, whole.tasks))}",
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
-        _facts(grid),
+        _facts(whole),
     ]
     for title, table in (
         ("Long-tailed tasks", tables.long_tailed(grid)),
         ("Few-shot tasks", tables.few_shot(grid)),
         ("Long-tailed tasks after a softmax", tables.softmax(grid)),
         ("Few-shot tasks after a class-balanced redraw", tables.redraw(grid)),
+        ("Best epoch on test (oracle)", tables.oracle(whole)),
     ):
         if table:
             parts += [f"## {title}", markdown(table).rstrip()]
             parts += _files(table.name) if table.name in ("table_lt", "table_fs") else []
+    for title, table in own:
+        parts += [f"## {md_text(title)}", markdown(table).rstrip(), *_files(table.name)]
     if figures:
         parts.append("## Figures")
     for name, caption in figures.items():
@@ -44,12 +54,11 @@ def _facts(grid: Grid) -> str:
     """What the numbers rest on, as a two-column table."""
     records = grid.records
     done = [r for r in records if r.get("status") == "done"]
-    expected = sum(cell.expected for cell in grid.cells.values())
     kinds = Counter(r.get("status") for r in records)
-    units = f"{kinds['done']} of {expected} units done"
+    units = f"{kinds['done']} of {grid.units} units done"
     units += f", {kinds['skipped']} skipped" if kinds["skipped"] else ""
     units += f", {kinds['failed']} failed" if kinds["failed"] else ""
-    unrun = expected - sum(kinds[name] for name in ("done", "skipped", "failed"))
+    unrun = grid.units - sum(kinds[name] for name in ("done", "skipped", "failed"))
     units += f", {unrun} not run" if unrun else ""
     origin = [r.get("provenance") or {} for r in done]
     rows = [
@@ -71,11 +80,12 @@ def _facts(grid: Grid) -> str:
 
 
 def _seconds(done: list[dict]) -> float:
-    """All units' seconds; a base stage, which every episode's record states, counts once."""
+    """All units' seconds; a stage that several records state because they share it counts once."""
     times = [(r, r.get("seconds") or {}) for r in done]
-    bases = {(r["label"], s["base"]) for r, s in times if s.get("base")}
-    own = sum((s.get("fit") or 0) + (s.get("predict") or 0) for _, s in times)
-    return own + sum(seconds for _, seconds in bases)
+    stages = {("base", r["label"], s["base"]) for r, s in times if s.get("base")}
+    stages |= {("shared", r.get("seed"), s["shared"]) for r, s in times if s.get("shared")}
+    own = sum(s.get(name) or 0 for _, s in times for name in ("fit", "predict", "oracle"))
+    return own + sum(seconds for *_, seconds in stages)
 
 
 def _backbone(record: dict) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.report.cells import Cell, Grid, Stat, restrictions, shots
 
@@ -13,8 +13,10 @@ METRIC = {  # column -> record
     "novel": "headline",
     "softmax": "map_softmax",
     "redraw": "map_redraw",
+    "last": "oracle_last",
+    "gap": "oracle_gap",
 }
-UNRANKED = ("var", "n")  # a small variance of bad APs is no merit
+UNRANKED = ("var", "n", "gap")  # a small variance of bad APs is no merit
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """`stacked`: plain text and Markdown show the blocks below each other, not side by side."""
+    """`stacked`: plain text and Markdown show the blocks below each other, not side by side.
+
+    `rows` are the texts of the leading columns, which `factors` head; without, the labels.
+    """
 
     name: str
     caption: str
@@ -46,6 +51,13 @@ class Table:
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
     stacked: bool
+    factors: tuple[str, ...] = ("method",)
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def leading(self) -> tuple[tuple[str, ...], ...]:
+        """The texts in front of each row's numbers."""
+        return self.rows or tuple((label,) for label in self.labels)
 
     @property
     def ranked(self) -> bool:
@@ -77,7 +89,7 @@ def long_tailed(grid: Grid) -> Table | None:
         "and tail classes and the population variance of per-class AP; mean ± sample standard "
         "deviation over n seeds."
     )
-    return _stacked(grid, "table_lt", caption, LONG_TAILED, grid.long_tailed)
+    return stacked(grid, "table_lt", caption, LONG_TAILED, grid.long_tailed)
 
 
 def softmax(grid: Grid) -> Table | None:
@@ -88,7 +100,7 @@ def softmax(grid: Grid) -> Table | None:
     )
     tasks = grid.long_tailed
     labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "map_softmax")]
-    return _stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
+    return stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
 
 
 def redraw(grid: Grid) -> Table | None:
@@ -101,7 +113,29 @@ def redraw(grid: Grid) -> Table | None:
         "redraw of them, 40,504 draws with repeats, as published numbers have it; mean ± sample "
         "standard deviation over n episodes."
     )
-    return _stacked(grid, "table_redraw", caption, ("novel", "redraw"), tasks)
+    return stacked(grid, "table_redraw", caption, ("novel", "redraw"), tasks)
+
+
+def oracle(grid: Grid) -> Table | None:
+    """mAP of the last epoch and of the best one on the test images, where --oracle asked."""
+    tasks = [t for t in grid.tasks if _have(grid, [t], grid.labels, "oracle")]
+    labels = [x for x in grid.labels if _have(grid, tasks, [x], "oracle")]
+    caption = (
+        f"Best epoch on test (oracle), {about(grid, tasks)}: mAP in percent after the last epoch "
+        "(the headline, in few-shot tasks over the novel classes), of the best epoch on test "
+        "(oracle), and the gap between them. The oracle chooses each unit's epoch by its test "
+        "images: an upper bound, not a result. Mean ± sample standard deviation over n units."
+    )
+    table = stacked(grid, "table_oracle", caption, ("last", "oracle", "gap"), tasks, labels)
+    return table and replace(table, notes=(*table.notes, *_unseen(grid, tasks, labels)))
+
+
+def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    """Where some epochs could not be evaluated: the best epoch is one of the others."""
+    for task, label in ((task, label) for task in tasks for label in labels):
+        reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
+        for reason in filter(None, reasons):
+            yield f"{label} on {task}: not every epoch was evaluated ({reason})"
 
 
 def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], metric: str) -> bool:
@@ -109,7 +143,7 @@ def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], metric: str) 
     return any(grid.cell(task, label).stat(metric) for task in tasks for label in labels)
 
 
-def _stacked(
+def stacked(
     grid: Grid,
     name: str,
     caption: str,
@@ -117,6 +151,7 @@ def _stacked(
     tasks: Sequence[str],
     labels: list[str] | None = None,
 ) -> Table | None:
+    """One block a task and one row a label, all labels if none are given; None without labels."""
     labels = grid.labels_of(tasks) if labels is None else labels
     if not labels:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark import splits
+from benchmark import captions, splits
 from benchmark.errors import InputError
 from benchmark.splits import laso, sources, store
 from benchmark.splits.sources import Source
@@ -39,6 +39,8 @@ def fetch(root: Path, folder: Path | None = None, names: list[str] | None = None
                 print(_make(name, root))
             except InputError as error:
                 problems.append(error)
+    for name in wanted:
+        _get_captions(name, root, obtain)
     if problems:  # at the end, so that the other splits are done
         raise problems[0]
 
@@ -88,6 +90,20 @@ def _get(name: str, root: Path, obtain: Callable[[Source, Path], None]) -> None:
         if not source.here(root):
             with store.writable(root):
                 obtain(source, root)
+
+
+def _get_captions(name: str, root: Path, obtain: Callable[[Source, Path], None]) -> None:
+    """Have the captions of a split's training images; going without them is no error.
+
+    They are no part of a split: two methods learn from them, and say so where they are absent.
+    """
+    for source in captions.table().get(name, ()):
+        try:
+            if not source.here(root):
+                with store.writable(root):
+                    obtain(source, root)
+        except InputError as error:
+            print(f"{name}: no captions, which lmpt and taidpt need ({error})")
 
 
 def _make(name: str, root: Path) -> str:

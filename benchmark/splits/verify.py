@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from benchmark import splits
+from benchmark import captions, splits
 from benchmark.errors import InputError
 from benchmark.splits import lists, manifest, sources, store
 from benchmark.splits.manifest import Split
@@ -30,6 +30,9 @@ def verify(root: Path) -> None:
 
 def one(name: str, root: Path) -> str | None:
     """What a split is, None if it is not fetched; InputError if something of it is not right."""
+    for source in captions.table().get(name, ()):
+        if os.path.exists(source.place(root)):
+            sources.verified([source], root)
     if not splits.is_fetched(name, root):
         origins = sources.of(splits.committed(name, "paper").raw)
         if any(os.path.exists(source.place(root)) for source in origins):

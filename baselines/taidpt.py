@@ -1,0 +1,133 @@
+"""TaI-DPT: global and local prompts learned from captions alone (Guo et al., CVPR 2023)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark import captions, nouns
+from benchmark.errors import InputError
+from benchmark.method import Method
+from benchmark.prompts import PromptEncoder, initial_context
+from benchmark.texts import Texts
+from benchmark.training import Recipe, train
+
+_CHUNK = 256  # images scored at a time
+
+
+def ranking(scores: Tensor, labels: Tensor, margin: float = 1.0) -> Tensor:
+    """Sum over pairs of a positive p and a negative n of max(0, margin - s_p + s_n), mean over B.
+
+    Scores and labels are (B, C). Gong et al., ICLR 2014, as in the authors' `trainers/utils.py`.
+    """
+    gap = F.relu(margin - scores[:, :, None] + scores[:, None, :])
+    return (gap * labels[:, :, None] * (1 - labels)[:, None, :]).sum((1, 2)).mean()
+
+
+def pooled(places: Tensor, text: Tensor, temperature: float, there: Tensor | None = None) -> Tensor:
+    """Cosines (B, C) of classes and places, each class looking where it is found.
+
+    Normalised places (B, L, D) and text (C, D); the weights are a softmax over places of
+    `temperature` times the cosines. `there` (B, L) leaves out the places where it is false.
+    """
+    cosine = places @ text.T
+    at = temperature * cosine
+    if there is not None:
+        at = at.masked_fill(~there[..., None], float("-inf"))
+    return (at.softmax(dim=1) * cosine).sum(dim=1)
+
+
+class TaIDPT(Method):
+    """Captions take the place of images in training; images are seen in the test alone.
+
+    A caption's labels are the classes that it names (benchmark/nouns.py); captions that name none
+    are left out. The loss is a ranking loss on the global score (the text's EOS, the first prompt)
+    plus one on the local score (its tokens, the second prompt). An image's score is the mean of the
+    two, from its global feature and its places. Differences from the authors: they learn from all
+    captions of COCO (VOC too), here from those of the task's training images, which at the
+    miniature's scale are written from labels; their own list of synonyms is not ours; a ResNet's
+    positions are kept in its attention pool; a ViT's places are those of `local`.
+
+    sentences      each sentence of a caption is a text of its own; False: whole captions
+    scale          factor on cosines, fixed
+    text_temperature, image_temperature   of the pooling over tokens and over places
+    """
+
+    name = "taidpt"
+    scores = "logits"
+
+    def __init__(
+        self,
+        context: int = 16,
+        scale: float = 4.0,
+        margin: float = 1.0,
+        text_temperature: float = 50.0,
+        image_temperature: float = 40.0,
+        local: str = "value",
+        sentences: bool = True,
+        epochs: int = 20,
+        batch_size: int = 512,
+        lr: float = 1e-4,
+        weight_decay: float = 5e-4,
+        warmup: int = 1,
+    ) -> None:
+        self.context, self.scale, self.margin = context, scale, margin
+        self.text_temperature, self.image_temperature = text_temperature, image_temperature
+        self.local, self.sentences = local, sentences
+        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
+        self.lr, self.weight_decay = lr, weight_decay
+
+    def skip(self, task):
+        return captions.missing(task)
+
+    def fit(self, train_set, run) -> None:
+        self.encoder = PromptEncoder(run.clip, train_set.class_names)
+        generator = run.generator("context")
+        starts = [initial_context(run.clip, self.context, generator) for _ in range(2)]
+        self.contexts = [nn.Parameter(start) for start in starts]  # global, local
+        said, labels = self._captions(train_set)
+        texts, labels = Texts(run.clip, said), torch.from_numpy(labels).to(run.device)
+        whole = F.normalize(texts.eos, dim=-1)
+
+        def loss_of(indices):
+            tokens, there = texts.padded(indices)
+            both = self._scores(whole[indices], tokens, self.text_temperature, there)
+            return sum(ranking(scores, labels[indices], self.margin) for scores in both)
+
+        recipe = Recipe(
+            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
+        )
+        train(self.contexts, loss_of, len(labels), recipe, run, "prompts")
+
+    @torch.no_grad()
+    def predict(self, images, run):
+        local, whole = run.features(images, self.local), run.features(images)
+        found = []
+        for part in np.array_split(np.arange(len(images)), max(1, len(images) // _CHUNK)):
+            views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
+            image, places = (F.normalize(view, dim=-1) for view in views)
+            found.append(sum(self._scores(image, places, self.image_temperature)) / 2)
+        return torch.cat(found)
+
+    def _scores(
+        self, whole: Tensor, places: Tensor, temperature: float, there: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Global and local scores (B, C) of texts or images (B, D) and their places (B, L, D)."""
+        first, second = (F.normalize(self.encoder(c), dim=-1) for c in self.contexts)
+        local = pooled(F.normalize(places, dim=-1), second, temperature, there)
+        return self.scale * whole @ first.T, self.scale * local
+
+    def _captions(self, train_set) -> tuple[list[str], np.ndarray]:
+        """The texts that name a class, and their labels (N, C)."""
+        texts = list(train_set.captions)
+        if self.sentences:
+            texts = [part for text in texts for part in re.split(r"(?<=[.!?])\s+", text) if part]
+        labels = nouns.labels(texts, train_set.class_names)
+        kept = np.flatnonzero(labels.any(axis=1))
+        if not len(kept):
+            raise InputError("taidpt: no caption names a class; give captions of what is in sight")
+        return [texts[n] for n in kept], labels[kept]

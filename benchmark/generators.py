@@ -1,0 +1,34 @@
+"""The process's global random generators: Python's, NumPy's and torch's. Needs torch."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+
+def settle(seed: int) -> None:
+    """Start all of them, on every device, from a seed in [0, 2**32)."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def aside(seed: int, device: str) -> Iterator[None]:
+    """Start them from a seed for the block; afterwards they go on as if it had not been.
+
+    device   "cpu" or "cuda:0": which of torch's generators are put back besides the CPU's
+    """
+    python, arrays = random.getstate(), np.random.get_state()
+    cuda = [torch.device(device)] if str(device).startswith("cuda") else []
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            settle(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)

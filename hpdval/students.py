@@ -1,0 +1,117 @@
+"""The image encoders that HP-DVAL trains: a copy of CLIP's own, or an ImageNet ViT-B/16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmark import backbones
+from benchmark.clip import image_views
+from benchmark.errors import InputError, unknown
+from benchmark.method import Run
+
+NAMES = ("clip", "imagenet", "imagenet-random")
+# ViT-B/16, patch 16 at 224 pixels, trained on ImageNet-1K alone. Which such weights the authors
+# took is not stated.
+ARCHITECTURE = "vit_base_patch16_224.augreg_in1k"
+REPOSITORY, FILE = "timm/vit_base_patch16_224.augreg_in1k", "model.safetensors"
+
+
+def make(name: str, run: Run, local: str) -> nn.Module:
+    """A trainable student on the run's device, in eval mode; `views` gives its features.
+
+    name    "clip": a copy of CLIP's image tower; "imagenet": timm's ViT-B/16 with ImageNet-1K
+            weights and a new embedding into CLIP's feature space; "imagenet-random": the same
+            without weights, for tests
+    local   which local features will be asked for; of an ImageNet student there are "tokens" only
+    InputError for an unknown name, other local features, and weights that are not on this machine.
+    """
+    if name not in NAMES:
+        raise unknown("student", name, NAMES)
+    if name == "clip":
+        return run.clip.student()
+    if local != "tokens":
+        raise InputError(f"hyperparameter local: '{local}' with student '{name}'; set it to tokens")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed("student"))
+        student = ImageNetStudent(run)
+    if name == "imagenet":
+        _fill(student.tower, weights())
+    return student.eval().to(run.device)
+
+
+def views(student: nn.Module, images: Tensor, local: str) -> tuple[Tensor, Tensor]:
+    """f_cls (N, D) and f_j (N, L, D) of normalised images (N, 3, S, S), in CLIP's space."""
+    if isinstance(student, ImageNetStudent):
+        return student(images)
+    return image_views(student, images, local)
+
+
+def digest(name: str) -> str | None:
+    """sha256 of the weights that the student starts from beside CLIP's; None without any."""
+    return backbones.sha256(weights()) if name == "imagenet" else None
+
+
+def weights() -> Path:
+    """The ImageNet weights in the hub cache of this machine; InputError if they are not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(REPOSITORY, FILE)
+    if isinstance(found, str):
+        return Path(found)
+    raise InputError(
+        f"hyperparameter student: 'imagenet' needs {FILE} of huggingface.co/{REPOSITORY} in the "
+        f"hub cache (HF_HOME, by default ~/.cache/huggingface): hf download {REPOSITORY} {FILE}"
+    )
+
+
+class ImageNetStudent(nn.Module):
+    """ViT-B/16 and an embedding of two linear layers that takes its tokens to CLIP's space.
+
+    The layers and the tanh between them are those that the released code builds and leaves
+    unused; the text only says that there are two. Images come normalised for CLIP and are
+    normalised anew as the ViT was trained; raw ones stay as they are.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        import timm
+
+        clip = run.clip
+        self.tower = timm.create_model(
+            ARCHITECTURE, pretrained=False, num_classes=0, dynamic_img_size=True
+        )
+        space = clip.encode_text(["a photo"]).shape[1]
+        self.embedding = nn.Sequential(
+            nn.Linear(self.tower.num_features, space), nn.Tanh(), nn.Linear(space, space)
+        )
+        mean, std = (
+            torch.tensor(self.tower.default_cfg[key]).view(3, 1, 1) for key in ("mean", "std")
+        )
+        clip_mean, clip_std = clip.mean.cpu(), clip.std.cpu()
+        if not run.preprocess.normalise:
+            mean, std = clip_mean, clip_std
+        self.register_buffer("factor", clip_std / std, persistent=False)
+        self.register_buffer("shift", (clip_mean - mean) / std, persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedded class token (N, D) and patch tokens (N, L, D)."""
+        tokens = self.embedding(self.tower.forward_features(images * self.factor + self.shift))
+        return tokens[:, 0], tokens[:, self.tower.num_prefix_tokens :]
+
+
+def _fill(tower: nn.Module, path: Path) -> None:
+    """Put a timm checkpoint's tensors in their places; its classifier is left out."""
+    from safetensors.torch import load_file
+
+    try:
+        state = {k: v for k, v in load_file(path).items() if not k.startswith("head.")}
+        tower.load_state_dict(state)
+    except Exception as error:  # of a damaged file, the reader raises anything
+        reason = " ".join(str(error).split())[:150]
+        raise InputError(
+            f"weights file {path}: not those of {ARCHITECTURE} ({reason}); delete it and get "
+            f"{FILE} of {REPOSITORY} again"
+        ) from error
