@@ -19,9 +19,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from benchmark import method, records, units
+from benchmark import discovery, records, units
 from benchmark.errors import InputError
-from benchmark.suite import MethodFacts
+from benchmark.facts import MethodFacts
+from benchmark.method import Method
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,11 +41,11 @@ def cache() -> Path:
 
 
 def cards(plugins: Sequence[Path] = ()) -> dict[str, Card]:
-    """A card for each method there is, by name; InputError as `method.discover`.
+    """A card for each method there is, by name; InputError as `discovery.discover`.
 
     Plugin files and installed packages are always imported: what they depend on is not known.
     """
-    if plugins or entry_points(group=method.ENTRY_POINTS):
+    if plugins or entry_points(group=discovery.ENTRY_POINTS):
         return _ask(plugins)
     stored = cache() / "methods" / f"{_sources()}.json"
     try:
@@ -58,13 +59,13 @@ def cards(plugins: Sequence[Path] = ()) -> dict[str, Card]:
 
 
 def _ask(plugins: Sequence[Path]) -> dict[str, Card]:
-    return {name: card(name, cls) for name, cls in method.discover(list(plugins)).items()}
+    return {name: card(name, cls) for name, cls in discovery.discover(list(plugins)).items()}
 
 
-def card(name: str, cls: type[method.Method]) -> Card:
+def card(name: str, cls: type[Method]) -> Card:
     """What the class says of itself; InputError for defaults that no record can hold."""
     file = inspect.getfile(cls)
-    defaults = _tuples(method.hyperparameters(cls))
+    defaults = _tuples(discovery.hyperparameters(cls))
     try:
         units.canonical(defaults)
     except (TypeError, ValueError) as error:

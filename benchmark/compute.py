@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import threadpoolctl
 import torch
 
@@ -20,11 +19,13 @@ from benchmark import (
     oracle,
     preprocessing,
     provenance,
+    scoring,
     states,
     tasks,
 )
+from benchmark.discovery import discover
 from benchmark.features import FeatureStore
-from benchmark.method import Method, Run, discover
+from benchmark.method import Method, Run
 from benchmark.stages import SharedStages
 from benchmark.units import Unit, canonical, seed_of
 
@@ -79,7 +80,7 @@ class Lab:
             method.load_state(base.tensors)
         run = self.run(unit.seed_identity, unit.preprocess)
         stages = SharedStages(self, unit, task, run)
-        score = functools.partial(scored, method, task, run)
+        score = functools.partial(scoring.scored, method, task, run)
         watch = oracle.Watch(method, task, run, score) if self.oracle else None
         _, seconds["fit"] = self.timed(lambda: method.fit(task.train, run))
         seconds["fit"] = round(seconds["fit"] - stages.building, 3)
@@ -228,27 +229,6 @@ _GROUPS = ("head", "medium", "tail", "novel")
 def has_base(method: Method) -> bool:
     """Whether it learns on base classes; a hyperparameter `base` that is false leaves that out."""
     return type(method).fit_base is not Method.fit_base and getattr(method, "base", True)
-
-
-def scored(method: Method, task: tasks.Task, run: Run) -> np.ndarray:
-    """The method's checked scores of the task's test images, float32 (N, C)."""
-    shape = (len(task.test.images), len(task.class_names))
-    return check_scores(method.predict(task.test.images, run), shape)
-
-
-def check_scores(scores: Any, shape: tuple[int, int]) -> np.ndarray:
-    """Scores as float32 (N, C); TypeError or ValueError saying what is wrong with them."""
-    if not isinstance(scores, torch.Tensor):
-        raise TypeError(f"predict returned {type(scores).__name__}; expected a torch.Tensor")
-    if tuple(scores.shape) != shape:
-        raise ValueError(f"predict returned shape {tuple(scores.shape)}; expected (N, C) = {shape}")
-    if not scores.is_floating_point():
-        raise TypeError(f"predict returned {scores.dtype}; expected floating point scores")
-    array = scores.detach().to("cpu", torch.float32).numpy()
-    bad = int((~np.isfinite(array)).sum())
-    if bad:
-        raise ValueError(f"predict returned {bad} of {array.size} scores that are NaN or infinite")
-    return array
 
 
 def _number(value: Any) -> float | None:

@@ -18,8 +18,8 @@ def settle(seed: int) -> None:
 
 
 @contextlib.contextmanager
-def aside(seed: int, device: str) -> Iterator[None]:
-    """Start them from a seed for the block; afterwards they go on as if it had not been.
+def kept(device: str) -> Iterator[None]:
+    """After the block they go on as if it had not been.
 
     device   "cpu" or "cuda:0": which of torch's generators are put back besides the CPU's
     """
@@ -27,8 +27,15 @@ def aside(seed: int, device: str) -> Iterator[None]:
     cuda = [torch.device(device)] if str(device).startswith("cuda") else []
     try:
         with torch.random.fork_rng(devices=cuda):
-            settle(seed)
             yield
     finally:
         random.setstate(python)
         np.random.set_state(arrays)
+
+
+@contextlib.contextmanager
+def aside(seed: int, device: str) -> Iterator[None]:
+    """Start them from a seed for the block, and keep them out of it otherwise: see `kept`."""
+    with kept(device):
+        settle(seed)
+        yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmark import metrics
+from benchmark import generators, metrics
 from benchmark.errors import InputError
 from benchmark.method import Method, Run
 from benchmark.tasks import Task
@@ -96,16 +95,12 @@ def untouched(method: Method, run: Run) -> Iterator[None]:
     attributes, length = dict(vars(method)), len(run.curve)
     modules = [part for value in attributes.values() for part in _modules(value)]
     modes = [(part, part.training) for part in modules]
-    python, numpy = random.getstate(), np.random.get_state()
     callback, run.after_epoch = run.after_epoch, None
-    devices = [run.device] if run.device.startswith("cuda") else []
     try:
-        with torch.random.fork_rng(devices):
+        with generators.kept(run.device):
             yield
     finally:
         run.after_epoch = callback
-        random.setstate(python)
-        np.random.set_state(numpy)
         for part, mode in modes:
             part.training = mode
         vars(method).clear()

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from benchmark import backbones, catalogue, errors, suite, tasks
 from benchmark.catalogue import Card
 from benchmark.errors import InputError
-from benchmark.suite import MethodEntry, Suite, TaskFacts, Unit, World
+from benchmark.facts import TaskFacts, World
+from benchmark.suite import MethodEntry, Suite
+from benchmark.units import Unit
 
 if TYPE_CHECKING:
     from benchmark.backbones import Backbone

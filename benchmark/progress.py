@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from benchmark.records import Shelf
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 
 class Progress:

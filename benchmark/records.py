@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 if TYPE_CHECKING:
     import pandas

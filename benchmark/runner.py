@@ -18,7 +18,7 @@ from benchmark import locks, provenance, records
 from benchmark.errors import InputError
 from benchmark.progress import Progress
 from benchmark.states import Busy
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 if TYPE_CHECKING:
     from benchmark.backbones import Backbone

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark import errors, including, layouts, preprocessing, strict
 from benchmark.errors import InputError
+from benchmark.facts import MethodFacts, TaskFacts, World
 from benchmark.layouts import Arrangement
 from benchmark.units import Unit
 
@@ -54,38 +55,6 @@ class Suite:
     origin: str = "suite"
     summary: str = ""
     arrangement: Arrangement = Arrangement()  # how its report is arranged
-
-
-@dataclass(frozen=True)
-class TaskFacts:
-    """What a unit must know of a task before any image is read."""
-
-    name: str
-    setting: str
-    dataset: str
-    split_sha256: str
-    episodes: int | None = None  # how many a few-shot task has; None: long-tailed
-
-
-@dataclass(frozen=True)
-class MethodFacts:
-    """What a unit must know of a method before one is made."""
-
-    name: str
-    version: int
-    deterministic: bool
-    defaults: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class World:
-    """All that a suite is expanded against: the scale, its tasks, the methods, the backbone."""
-
-    scale: str
-    tasks: Mapping[str, TaskFacts]
-    methods: Mapping[str, MethodFacts]
-    backbone: str
-    weights_sha256: str
 
 
 def names(folder: Path = FOLDER) -> list[str]:

@@ -6,23 +6,20 @@ hyperparameters.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmark import captions, splits
+from benchmark import captions, holdouts, splits
 from benchmark.errors import InputError, unknown
 from benchmark.splits import Row, Split
 
 TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")
 HOLDOUTS = tuple(f"{name}-holdout" for name in TASKS)
 EPISODES = 10
-HOLDOUT_VERSION = 1  # raise when the hold-out rules change: part of their split_sha256
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,12 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         base, classes, groups = (), tuple(range(len(split.classes))), split.groups
         train, test = _long_tailed_rows(split, holdout)
     else:
-        make = _few_shot_holdout if holdout else _few_shot_rows
-        base, classes, base_rows, train, test = make(split, shots, episode)
+        if holdout:
+            rows = _entries(split, "base_train.txt")
+            drawn = holdouts.few_shot(split, rows, shots, episode)
+        else:
+            drawn = _few_shot_rows(split, shots, episode)
+        base, classes, base_rows, train, test = drawn
         groups = {"novel": tuple(range(len(classes)))}
 
     def labelled(rows: list[Row], indices: tuple[int, ...], told: bool = True) -> LabelledImages:
@@ -139,7 +140,7 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
 
 
 def _identity(split: Split, holdout: bool) -> str:
-    return _digest(f"{split.sha256} holdout {HOLDOUT_VERSION}") if holdout else split.sha256
+    return holdouts.identity(split.sha256) if holdout else split.sha256
 
 
 def check_files(task: Task) -> None:
@@ -166,7 +167,7 @@ def _check_episode(name: str, shots: int | None, episode: int | None) -> None:
 def _long_tailed_rows(split: Split, holdout: bool) -> tuple[list[Row], list[Row]]:
     train = _entries(split, "train.txt")
     if holdout:
-        return _quarter(train, len(split.classes))
+        return holdouts.quarter(train, len(split.classes))
     return train, _entries(split, "test.txt")
 
 
@@ -187,83 +188,6 @@ def _entries(split: Split, file: str) -> list[Row]:
             f"{split.restriction}; get its images and run `python -m benchmark.splits restrict`"
         )
     return rows
-
-
-def _quarter(rows: list[Row], classes: int) -> tuple[list[Row], list[Row]]:
-    """Split rows three to one, in the order of the hash of the paths.
-
-    No class loses its last training image, and each class with two or more images gets a test image
-    first.
-    """
-    order = _shuffled(rows, "quarter")
-    left = np.bincount([k for _, labels in rows for k in labels], minlength=classes)
-    chosen: dict[str, tuple[int, ...]] = {}
-
-    def take(candidates: Iterable[Row], most: int) -> None:
-        for path, labels in candidates:
-            if len(chosen) >= most:
-                return
-            if path not in chosen and all(left[k] > 1 for k in labels):
-                chosen[path] = labels
-                left[list(labels)] -= 1
-
-    for index in np.argsort(left, kind="stable").tolist():
-        if not any(index in labels for labels in chosen.values()):
-            take((row for row in order if index in row[1]), len(chosen) + 1)
-    take(order, len(rows) // 4)
-    train = [row for row in rows if row[0] not in chosen]
-    return train, [row for row in rows if row[0] in chosen]
-
-
-def _few_shot_holdout(split: Split, shots: int, episode: int) -> tuple:
-    """As `_few_shot_rows`, but every fourth base class plays novel and base_train plays all lists.
-
-    Counting starts at the second class, since the first of COCO's, person, is in half of the
-    images. Images with a pseudo-novel class are left out of the base stage, as they are needed for
-    the episode and the test; their other labels are masked, on VOC too, where dropping them would
-    leave a class such as diningtable without images.
-    """
-    classes = split.groups["base"]
-    novel = classes[1::4]
-    base = tuple(k for k in classes if k not in novel)
-    rows = _entries(split, "base_train.txt")
-    rest = [row for row in rows if not set(row[1]) & set(novel)]
-    pool = [row for row in rows if set(row[1]) & set(novel)]
-    pool = [(path, tuple(k for k in labels if k in novel)) for path, labels in pool]
-    exactly = split.protocol.get("shots") == "exactly"
-    train = _episode(pool, novel, shots, exactly, f"{shots} shots, episode {episode}")
-    taken = {path for path, _ in train}
-    return base, novel, rest, train, [row for row in pool if row[0] not in taken]
-
-
-def _episode(
-    pool: list[Row], classes: tuple[int, ...], shots: int, exactly: bool, purpose: str
-) -> list[Row]:
-    """Rows with (at least or exactly) `shots` positives of each class, chosen by hash of path."""
-    order = _shuffled(pool, purpose)
-    count = dict.fromkeys(classes, 0)
-    chosen: list[Row] = []
-    totals = {k: sum(k in labels for _, labels in pool) for k in classes}
-    for index in sorted(classes, key=lambda k: (totals[k], k)):
-        for row in order:
-            if count[index] >= shots:
-                break
-            full = exactly and any(count[k] >= shots for k in row[1])
-            if index in row[1] and row not in chosen and not full:
-                chosen.append(row)
-                for k in row[1]:
-                    count[k] += 1
-    if min(count.values()) < shots:
-        raise InputError(f"base_train.txt: no hold-out episode with {shots} images of each class")
-    return sorted(chosen)
-
-
-def _shuffled(rows: list[Row], purpose: str) -> list[Row]:
-    return sorted(rows, key=lambda row: _digest(f"{purpose} {row[0]}"))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _matrix(rows: list[Row], classes: tuple[int, ...]) -> np.ndarray:

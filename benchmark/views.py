@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from benchmark import locks, records, suite, tasks
 from benchmark.catalogue import Card
 from benchmark.plan import Plan
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 STATES = ("done", "skipped", "running", "failed", "missing")
 

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import losses
-from benchmark.method import Run, hyperparameters
+from benchmark.discovery import hyperparameters
+from benchmark.method import Run
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 from hpdval import equations, students

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 METHODS = {"zeroshot": 31.0, "coop": 27.5, "dualcoop": 29.0, "hpdval": 38.0}  # label: level
 TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")

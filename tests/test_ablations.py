@@ -11,10 +11,10 @@ import pytest
 import report_fakes as fakes
 
 from benchmark import report, suite
+from benchmark.discovery import discover, hyperparameters
+from benchmark.facts import MethodFacts, TaskFacts, World
 from benchmark.layouts import Arrangement, Curve, Layout
-from benchmark.method import discover, hyperparameters
 from benchmark.report import ablations, cells, curves, formats
-from benchmark.suite import MethodFacts, TaskFacts, World
 
 ABLATIONS = ("losses", "components", "prompts", "sensitivity")
 FULL = ("hpdval-db-star", "dval-hpt-sc", "prompts-both", "alpha-0.4", "k-32", "m-4")

@@ -11,8 +11,8 @@ import small
 import torch
 
 from benchmark import losses
+from benchmark.discovery import hyperparameters
 from benchmark.errors import InputError
-from benchmark.method import hyperparameters
 from hpdval import equations, settings
 from hpdval.hpdval import HPDVAL
 from hpdval.released import HPDVALReleased

@@ -8,8 +8,8 @@ import pytest
 
 from benchmark import suite
 from benchmark.errors import InputError
+from benchmark.facts import MethodFacts, TaskFacts, World
 from benchmark.layouts import Curve
-from benchmark.suite import MethodFacts, TaskFacts, World
 
 PARTS = {
     "a": "name: a\ntasks: [coco-lt]\nseeds: [0]\nepisodes: 1\nmethods:\n  zeroshot:\n  coop:\n",

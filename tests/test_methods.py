@@ -8,8 +8,9 @@ import small
 import torch
 
 from benchmark import metrics
+from benchmark.discovery import discover, hyperparameters
 from benchmark.errors import InputError
-from benchmark.method import Method, discover, hyperparameters
+from benchmark.method import Method
 
 METHODS = discover()
 # Enough to learn the toy in seconds; names that a method does not have are left out.

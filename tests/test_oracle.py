@@ -13,9 +13,10 @@ import small
 import torch
 from torch import nn
 
-from benchmark import compute, metrics, oracle, records, tasks
+from benchmark import metrics, oracle, records, scoring, tasks
+from benchmark.discovery import discover, hyperparameters
 from benchmark.errors import InputError
-from benchmark.method import Run, discover, hyperparameters
+from benchmark.method import Run
 from benchmark.report import cells, formats, tables
 from benchmark.training import Recipe, train
 
@@ -266,7 +267,7 @@ def test_every_method_can_be_evaluated_while_it_trains(name, tmp_path):
     task, results = real_task(tmp_path), []
     for asked in (False, True):
         method, run = short(name), small.run(tmp_path)
-        score = functools.partial(compute.scored, method, task, run)
+        score = functools.partial(scoring.scored, method, task, run)
         watch = oracle.Watch(method, task, run, score) if asked else None
         method.fit(task.train, run)
         found = watch.close() if watch else None

@@ -8,7 +8,7 @@ import small
 import torch
 
 from benchmark import command
-from benchmark.method import discover
+from benchmark.discovery import discover
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from benchmark import locks, records
-from benchmark.suite import Unit
+from benchmark.units import Unit
 
 UNIT = Unit("coco-fs-1", "coop", "coop", 1, (), "miniature", 0, 3, "aa", "tiny", "ff")
 RECORD = {

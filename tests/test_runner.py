@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from benchmark import compute, locks, records, runner, suite
+from benchmark import compute, locks, records, runner
 from benchmark.errors import InputError
 
 
@@ -304,7 +304,7 @@ def test_two_labels_for_one_unit_compute_it_once(world):
 
 def test_order_keeps_what_shares_data_together(world):
     def unit(task, label, seed, split):
-        return suite.Unit(task, label, label, 1, (), "miniature", seed, None, split, "t", "f")
+        return units.Unit(task, label, label, 1, (), "miniature", seed, None, split, "t", "f")
 
     units = tuple(
         unit(task, label, seed, task[:3])

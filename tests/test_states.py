@@ -11,7 +11,7 @@ import small
 import torch
 from labs import UNIT
 
-from benchmark import compute, locks, records, runner, states
+from benchmark import compute, locks, records, runner, scoring, states
 from benchmark.method import Method
 
 built = []  # one entry a build
@@ -66,9 +66,9 @@ def lab(tmp_path, monkeypatch):
 def seen(lab, unit, monkeypatch):
     """The record and the scores of a unit."""
     scores = []
-    real = compute.check_scores
+    real = scoring.check_scores
     with monkeypatch.context() as patch:
-        patch.setattr(compute, "check_scores", lambda s, n: scores.append(s) or real(s, n))
+        patch.setattr(scoring, "check_scores", lambda s, n: scores.append(s) or real(s, n))
         record = lab.compute(unit)
     return record, scores[0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark import suite
 from benchmark.errors import InputError
-from benchmark.suite import MethodFacts, TaskFacts, World
+from benchmark.facts import MethodFacts, TaskFacts, World
 from benchmark.units import seed_of
 
 TEXT = """\

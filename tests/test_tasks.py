@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import splits, tasks
+from benchmark import holdouts, splits, tasks
 from benchmark.errors import InputError
 
 ROOT = Path("data")
@@ -134,7 +134,7 @@ def test_labels_are_those_of_the_list():
 
 def test_quarter_never_takes_the_last_training_image():
     rows = [("a", (0,)), ("b", (0, 1)), ("c", (1, 2)), ("d", (1,)), ("e", ()), ("f", (3,))]
-    train, test = tasks._quarter(rows, 4)
+    train, test = holdouts.quarter(rows, 4)
     for index in range(4):
         total = sum(index in labels for _, labels in rows)
         kept = sum(index in labels for _, labels in train)

@@ -187,14 +187,14 @@ def _split(folder: Path, name: str, setting: str, lists: dict[str, list]) -> Non
 
 def install(folder: Path, put=setattr) -> None:
     """Put the tiny world in the place of the miniature, its CLIP and its features."""
-    from benchmark import backbones, compute, method, miniature, splits
+    from benchmark import backbones, compute, discovery, miniature, splits
     from benchmark.report import figures
 
     backbone = backbones.Backbone("tiny", "tiny", folder, "0" * 64)
     put(miniature, "build", types.SimpleNamespace(ensure=lambda cache: folder))
     put(splits, "FOLDER", folder / "splits")
     put(backbones, "resolve", lambda spec, scale, download: backbone)
-    put(method, "_FOLDERS", ())  # shipped methods: importing them takes seconds
+    put(discovery, "_FOLDERS", ())  # shipped methods: importing them takes seconds
     put(figures, "draw", lambda grid: {})  # test_report.py looks at the figures
     frozen = types.SimpleNamespace(check_frozen=lambda: None)
     put(compute, "clip", types.SimpleNamespace(load=lambda backbone, device, size: frozen))

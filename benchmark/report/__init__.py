@@ -10,7 +10,7 @@ from benchmark.errors import InputError
 from benchmark.layouts import Arrangement
 
 if TYPE_CHECKING:
-    from benchmark.suite import Unit
+    from benchmark.units import Unit
 
 PLAIN = Arrangement()  # no tables but the general ones
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.suite import Unit
+    from benchmark.units import Unit
 
 
 @dataclass(frozen=True)

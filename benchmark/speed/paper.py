@@ -20,11 +20,12 @@ from PIL import Image
 from benchmark import backbones, catalogue, runner, splits, suite, tasks
 from benchmark.compute import Lab
 from benchmark.errors import unknown
+from benchmark.facts import TaskFacts, World
 from benchmark.method import Run
 from benchmark.miniature import scenes
 from benchmark.report.formats import aligned
-from benchmark.suite import TaskFacts, Unit, World
 from benchmark.tasks import ImageList, LabelledImages
+from benchmark.units import Unit
 
 TASK, SIDE = "coco-lt", 224
 TRAIN, TEST = 1909, 5000  # images of the official COCO-LT
