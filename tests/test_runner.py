@@ -13,6 +13,7 @@ import tiny
 
 from benchmark import compute, locks, records, runner
 from benchmark.errors import InputError
+from benchmark.units import Unit
 
 
 def load(world, status="done"):
@@ -304,7 +305,7 @@ def test_two_labels_for_one_unit_compute_it_once(world):
 
 def test_order_keeps_what_shares_data_together(world):
     def unit(task, label, seed, split):
-        return units.Unit(task, label, label, 1, (), "miniature", seed, None, split, "t", "f")
+        return Unit(task, label, label, 1, (), "miniature", seed, None, split, "t", "f")
 
     units = tuple(
         unit(task, label, seed, task[:3])
