@@ -40,15 +40,6 @@ def put(hub: Path, repository: str, name: str = "open_clip_model.safetensors") -
     return path
 
 
-def refused(spec: str, download: bool = True) -> str:
-    """The one line with which a spec is refused."""
-    with pytest.raises(InputError) as caught:
-        backbones.resolve(spec, "paper", download)
-    line = str(caught.value)
-    assert "\n" not in line and len(line) < 6000
-    return line
-
-
 @pytest.mark.parametrize(
     "spec, part",
     [
@@ -65,7 +56,7 @@ def refused(spec: str, download: bool = True) -> str:
     ],
 )
 def test_bad_spec(spec, part):
-    assert part in refused(spec)
+    assert part in toy.refused(spec)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +69,8 @@ def test_bad_spec(spec, part):
     ],
 )
 def test_weights_of_the_other_activation_are_refused_with_the_right_name(spec, right, hub):
-    assert refused(spec).endswith(f"use {right}")
-    assert "QuickGELU" in refused(spec, download=False)
+    assert toy.refused(spec).endswith(f"use {right}")
+    assert "QuickGELU" in toy.refused(spec, download=False)
 
 
 def test_every_published_pair_resolves_or_names_one_that_does(monkeypatch, tmp_path):
@@ -103,7 +94,7 @@ def test_every_published_pair_resolves_or_names_one_that_does(monkeypatch, tmp_p
 
 def test_published_weights_come_from_the_hub_cache(hub):
     spec = "ViT-B-32-quickgelu:openai"
-    line = refused(spec, download=False)
+    line = toy.refused(spec, download=False)
     assert "without --status" in line and VIT in line and "open_clip_model.safetensors" in line
     path = put(hub, VIT)
     found = backbones.resolve(spec, "paper", download=False)
@@ -114,7 +105,7 @@ def test_published_weights_come_from_the_hub_cache(hub):
 
 def test_a_file_of_the_hub_cache_is_known_by_its_repository(hub):
     path = put(hub, VIT)
-    assert refused(f"ViT-B-32:{path}").endswith(f"use ViT-B-32-quickgelu:{path}")
+    assert toy.refused(f"ViT-B-32:{path}").endswith(f"use ViT-B-32-quickgelu:{path}")
     assert backbones.resolve(f"ViT-B-32-quickgelu:{path}", "paper", download=False).weights == path
 
 
@@ -127,7 +118,7 @@ def test_without_a_network_the_client_is_not_even_asked(hub, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.utils, "get_session", Session)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *a, **b: pytest.fail("asked"))
-    line = refused("ViT-B-32-quickgelu:openai")
+    line = toy.refused("ViT-B-32-quickgelu:openai")
     assert "out of reach (ConnectionError)" in line
     assert f"hf download {VIT} open_clip_model.safetensors" in line
     assert "pass ViT-B-32-quickgelu:/path/to/it" in line
@@ -225,7 +216,7 @@ def test_a_folder_with_a_broken_configuration(tmp_path):
     config = tmp_path / "open_clip_config.json"
     for text in ("{", "{}", "[]", '{"model_cfg": {"embed_dim": 3}}', '{"model_cfg": null}'):
         config.write_text(text)
-        assert str(config) in refused(f"local-dir:{tmp_path}")
+        assert str(config) in toy.refused(f"local-dir:{tmp_path}")
     good = '{"model_cfg": {"embed_dim": 3, "vision_cfg": {}, "text_cfg": {"nonsense": 1}}}'
     config.write_text(good)
-    assert "open_clip_config.json" in refused(f"local-dir:{tmp_path}")
+    assert "open_clip_config.json" in toy.refused(f"local-dir:{tmp_path}")

@@ -25,15 +25,6 @@ def toys(tmp_path, monkeypatch):
     return tmp_path
 
 
-def refused(spec: str, download: bool = True) -> str:
-    """The one line with which a spec is refused."""
-    with pytest.raises(InputError) as caught:
-        backbones.resolve(spec, "paper", download)
-    line = str(caught.value)
-    assert "\n" not in line and len(line) < 6000
-    return line
-
-
 def test_a_local_file_is_loaded_as_it_is(toys):
     path = toy.save(toys)
     found = backbones.resolve(f"{toy.PLAIN}:{path}", "paper")
@@ -54,13 +45,14 @@ def test_a_training_checkpoint_is_loaded_too(toys):
 
 def test_another_models_file_is_refused_before_the_run(toys):
     path = toy.save(toys)
-    line = refused(f"RN50:{path}")
+    line = toy.refused(f"RN50:{path}")
     assert str(path) in line and "not weights of RN50" in line and "missing (first: visual." in line
     state = toy.model().state_dict()
     state["visual.proj"] = state["visual.proj"][:, :8]
     save_file({name: t.contiguous() for name, t in state.items()}, path)
-    assert "1 tensors of another shape (first: visual.proj (32, 8), needed (32, 16))" in refused(
-        f"{toy.PLAIN}:{path}"
+    assert (
+        "1 tensors of another shape (first: visual.proj (32, 8), needed (32, 16))"
+        in toy.refused(f"{toy.PLAIN}:{path}")
     )
 
 
@@ -98,14 +90,14 @@ def test_no_file_gets_to_run_code(name, legacy, toys, capsys, monkeypatch):
 def test_damaged_files_are_one_line(toys):
     path = toy.save(toys)
     path.write_bytes(path.read_bytes()[:1000])
-    assert "cannot be read" in refused(f"{toy.PLAIN}:{path}")
+    assert "cannot be read" in toy.refused(f"{toy.PLAIN}:{path}")
     torch.save(toy.model().state_dict(), toys / "cut.pt")
     (toys / "cut.pt").write_bytes((toys / "cut.pt").read_bytes()[:5000])
-    assert str(toys / "cut.pt") in refused(f"{toy.PLAIN}:{toys / 'cut.pt'}")
+    assert str(toys / "cut.pt") in toy.refused(f"{toy.PLAIN}:{toys / 'cut.pt'}")
     torch.save([1, 2], toys / "list.pt")
-    assert "not a state_dict" in refused(f"{toy.PLAIN}:{toys / 'list.pt'}")
+    assert "not a state_dict" in toy.refused(f"{toy.PLAIN}:{toys / 'list.pt'}")
     (toys / "x.npz").write_bytes(b"")
-    assert "expected .safetensors" in refused(f"{toy.PLAIN}:{toys / 'x.npz'}")
+    assert "expected .safetensors" in toy.refused(f"{toy.PLAIN}:{toys / 'x.npz'}")
 
 
 def test_torchscript_is_a_program(tmp_path):
@@ -113,7 +105,7 @@ def test_torchscript_is_a_program(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), path)
-    line = refused(f"RN50:{path}")
+    line = toy.refused(f"RN50:{path}")
     assert "TorchScript archive is a program" in line
     assert "timm/resnet50_clip.openai, as RN50-quickgelu:/path/to/it" in line
 
@@ -123,7 +115,7 @@ def test_openais_archive_is_known_by_its_hash(tmp_path, monkeypatch):
     digest = next(key for key, name in zoo.openai().items() if name == "ViT-B-16-quickgelu")
     monkeypatch.setattr(backbones, "sha256", lambda path: digest)
     for model in ("ViT-B-16", "ViT-B-32", "ViT-B-16-quickgelu"):
-        line = refused(f"{model}:{tmp_path / 'renamed.pt'}", download=False)
+        line = toy.refused(f"{model}:{tmp_path / 'renamed.pt'}", download=False)
         assert "as ViT-B-16-quickgelu:/path/to/it" in line
 
 
@@ -131,7 +123,7 @@ def test_openais_weights_saved_again_need_quickgelu(toys):
     state = toy.model().state_dict()
     numbers = {"input_resolution": 64, "context_length": 77, "vocab_size": 49408}
     torch.save(state | {key: torch.tensor(n) for key, n in numbers.items()}, toys / "clip.pt")
-    line = refused(f"{toy.PLAIN}:{toys / 'clip.pt'}")
+    line = toy.refused(f"{toy.PLAIN}:{toys / 'clip.pt'}")
     assert line.endswith(f"use {toy.QUICK}:{toys / 'clip.pt'}")
     found = backbones.resolve(f"{toy.QUICK}:{toys / 'clip.pt'}", "paper")
     assert torch.equal(weights.load(found).visual.proj, state["visual.proj"])
@@ -148,9 +140,9 @@ def test_unreadable_weights():
     try:
         if root:
             os.seteuid(65534)
-        assert "cannot be read (Permission denied)" in refused(f"ViT-B-32:{file}")
-        assert "check path and permissions" in refused(f"ViT-B-32:{locked / 'w.pt'}")
-        assert "is missing" in refused(f"local-dir:{locked}")
+        assert "cannot be read (Permission denied)" in toy.refused(f"ViT-B-32:{file}")
+        assert "check path and permissions" in toy.refused(f"ViT-B-32:{locked / 'w.pt'}")
+        assert "is missing" in toy.refused(f"local-dir:{locked}")
     finally:
         if root:
             os.seteuid(0)

@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 
 import open_clip
+import pytest
 import torch
 from safetensors.torch import save_file
+
+from benchmark import backbones, zoo
+from benchmark.errors import InputError
 
 PLAIN, QUICK = "Toy-16", "Toy-16-quickgelu"
 CONFIG = {
@@ -19,8 +23,6 @@ CONFIG = {
 
 def install(folder: Path, put) -> None:
     """Make the two known to open_clip and, with a monkeypatch's setattr, to the benchmark."""
-    from benchmark import zoo
-
     known = zoo.models()
     ours = {PLAIN: CONFIG, QUICK: CONFIG | {"quick_gelu": True}}
     for name, config in ours.items():
@@ -40,3 +42,12 @@ def save(folder: Path, seed: int = 0) -> Path:
     path = folder / "toy.safetensors"
     save_file(model(seed=seed).state_dict(), path)
     return path
+
+
+def refused(spec: str, download: bool = True) -> str:
+    """The one line with which a spec is refused."""
+    with pytest.raises(InputError) as caught:
+        backbones.resolve(spec, "paper", download)
+    line = str(caught.value)
+    assert "\n" not in line and len(line) < 6000
+    return line
