@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from baselines.coop import best_offset, logits
 from benchmark import losses
-from benchmark.conditioned import ConditionedEncoder
 from benchmark.method import Method
-from benchmark.prompts import initial_context
+from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
 
 _CHUNK = 32  # images whose prompts are encoded at a time where nothing is learned
@@ -76,7 +75,7 @@ class CoCoOp(Method):
     def fit(self, train_set, run) -> None:
         clip = run.clip
         image = self._image(train_set.images, run)
-        self.encoder = ConditionedEncoder(clip, train_set.class_names)
+        self.encoder = PromptEncoder(clip, train_set.class_names)
         start = initial_context(clip, self.context, run.generator("context"), self.init)
         self.learned = nn.Parameter(start)
         sizes = (image.shape[1], start.shape[1], self.reduction)
@@ -84,7 +83,7 @@ class CoCoOp(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
-            first = logits(image, self.encoder(start[None])[0], clip.logit_scale)
+            first = logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(best_offset(first, labels, loss))
 
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
@@ -106,8 +105,8 @@ class CoCoOp(Method):
 
     def _logits(self, image: Tensor, scale: float) -> Tensor:
         """Logits (B, C) of normalised image features (B, D), each under its own prompts."""
-        text = F.normalize(self.encoder(self.learned + self.net(image)[:, None]), dim=-1)
-        return scale * torch.einsum("bd,bcd->bc", image, text) + self.offset
+        text = self.encoder.several(self.learned + self.net(image)[:, None])
+        return scale * torch.einsum("bd,bcd->bc", image, F.normalize(text, dim=-1)) + self.offset
 
     def _image(self, images, run) -> Tensor:
         features = torch.from_numpy(np.array(run.features(images))).to(run.device)

@@ -107,7 +107,7 @@ class DualCoOp(Method):
         )
 
         def loss_of(indices):
-            logits = self._logits(whole(indices), local(indices), run)
+            logits = self._logits(whole(indices), local(indices), self._text(), run)
             loss = losses.two_way_asymmetric(
                 logits, labels[indices], self.gamma_neg, self.gamma_pos, self.clip
             )
@@ -121,13 +121,16 @@ class DualCoOp(Method):
     @torch.no_grad()
     def predict(self, images, run):
         local, whole = run.features(images, self.local), run.features(images)
-        logits = []
+        text, logits = self._text(), []
         for part in np.array_split(np.arange(len(images)), max(1, len(images) // 256)):
             views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
-            logits.append(self._logits(*views, run))
+            logits.append(self._logits(*views, text, run))
         return torch.cat(logits).softmax(dim=1)[:, 1]
 
-    def _logits(self, whole: Tensor, local: Tensor, run) -> Tensor:
+    def _text(self) -> Tensor:
+        """Text features (2, C, D), of the positive and of the negative context."""
+        return self.encoder.several(self.contexts)
+
+    def _logits(self, whole: Tensor, local: Tensor, text: Tensor, run) -> Tensor:
         regions = normalised_regions(whole, local, self.local)
-        positive, negative = (self.encoder(context) for context in self.contexts)
-        return two_way_logits(regions, positive, negative, run.clip.logit_scale)
+        return two_way_logits(regions, *text, run.clip.logit_scale)

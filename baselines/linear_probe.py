@@ -7,7 +7,6 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from benchmark.errors import InputError
@@ -175,6 +174,8 @@ class LinearProbe(Method):
 
 def _precisions(labels: np.ndarray, scores: np.ndarray) -> list[float]:
     """Average precision of each class that the held-out images have."""
+    from sklearn.metrics import average_precision_score
+
     return [
         float(average_precision_score(labels[:, k], scores[:, k]))
         for k in labels.any(0).nonzero()[0]

@@ -95,7 +95,8 @@ class TaIDPT(Method):
 
         def loss_of(indices):
             tokens, there = texts.padded(indices)
-            both = self._scores(whole[indices], tokens, self.text_temperature, there)
+            text = self._text()
+            both = self._scores(whole[indices], tokens, text, self.text_temperature, there)
             return sum(ranking(scores, labels[indices], self.margin) for scores in both)
 
         recipe = Recipe(
@@ -106,18 +107,27 @@ class TaIDPT(Method):
     @torch.no_grad()
     def predict(self, images, run):
         local, whole = run.features(images, self.local), run.features(images)
-        found = []
+        text, found = self._text(), []
         for part in np.array_split(np.arange(len(images)), max(1, len(images) // _CHUNK)):
             views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
             image, places = (F.normalize(view, dim=-1) for view in views)
-            found.append(sum(self._scores(image, places, self.image_temperature)) / 2)
+            found.append(sum(self._scores(image, places, text, self.image_temperature)) / 2)
         return torch.cat(found)
 
+    def _text(self) -> Tensor:
+        """Normalised text features (2, C, D), of the global and of the local context."""
+        return F.normalize(self.encoder.several(self.contexts), dim=-1)
+
     def _scores(
-        self, whole: Tensor, places: Tensor, temperature: float, there: Tensor | None = None
+        self,
+        whole: Tensor,
+        places: Tensor,
+        text: Tensor,
+        temperature: float,
+        there: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Global and local scores (B, C) of texts or images (B, D) and their places (B, L, D)."""
-        first, second = (F.normalize(self.encoder(c), dim=-1) for c in self.contexts)
+        first, second = text
         local = pooled(F.normalize(places, dim=-1), second, temperature, there)
         return self.scale * whole @ first.T, self.scale * local
 

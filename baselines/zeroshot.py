@@ -26,3 +26,8 @@ class ZeroShot(Method):
     def predict(self, images, run):
         image = torch.from_numpy(np.array(run.features(images))).to(run.device)
         return run.clip.logit_scale * F.normalize(image, dim=-1) @ self.text.T
+
+    def local_scores(self, images, run):
+        """The same of each place on its own, through the last attention's value path."""
+        places = torch.from_numpy(np.array(run.features(images, "value"))).to(run.device)
+        return F.normalize(places.float(), dim=-1) @ self.text.T

@@ -5,14 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import open_clip
 import torch
-import torch.nn.functional as F
-from open_clip.modified_resnet import ModifiedResNet
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from benchmark import positions, weights
 from benchmark.backbones import Backbone
 from benchmark.errors import InputError
 
@@ -24,10 +19,14 @@ class Clip:
     """An open_clip model in eval mode and float32, all parameters frozen.
 
     `visual` is its image tower, `logit_scale` the inverse of the trained temperature (100 for
-    OpenAI's models).
+    OpenAI's models). `plain_text` makes PromptEncoder work as the references do, the slow way.
     """
 
+    plain_text: bool = False
+
     def __init__(self, backbone: Backbone, model: nn.Module, tokenizer, device: str) -> None:
+        from benchmark import positions
+
         self.backbone, self.device = backbone, device
         self.model = model.eval().float().requires_grad_(False).to(device)
         self.tokenizer = tokenizer
@@ -70,6 +69,11 @@ def load(backbone: Backbone, device: str = "cpu", size: int | None = None) -> Cl
     size   image side in pixels, if not the model's own: its positions are interpolated.
     InputError for a weights file that is not the model's, or a size that it cannot take.
     """
+    import open_clip  # seconds, which those that only name methods do not have to wait
+    from open_clip.transformer import VisionTransformer
+
+    from benchmark import positions, weights
+
     model = weights.load(backbone)
     if size is not None:
         positions.fit(model.visual, size)
@@ -89,14 +93,16 @@ def image_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[T
     Works with gradients: HP-DVAL trains the tower through it. InputError for local features of
     a tower that is neither CLIP's ViT nor its ResNet.
     """
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.transformer import VisionTransformer
+
     if isinstance(visual, ModifiedResNet):
         return _resnet_views(visual, images, local)
     if not isinstance(visual, VisionTransformer):
         return _foreign_views(visual, images, local)
-    if local in ("value", "regions"):
-        return _vit_value_views(visual, images, first=0 if local == "regions" else 1)
-    pooled, tokens = visual(images)
-    return pooled, tokens @ visual.proj if local else pooled.new_empty(len(pooled), 0, 1)
+    from benchmark import vit
+
+    return vit.views(visual, images, local)
 
 
 def _foreign_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
@@ -107,25 +113,6 @@ def _foreign_views(visual: nn.Module, images: Tensor, local: str | None) -> tupl
         )
     pooled = visual(images)
     return pooled, pooled.new_empty(len(pooled), 0, 1)
-
-
-def _vit_value_views(
-    visual: VisionTransformer, images: Tensor, first: int
-) -> tuple[Tensor, Tensor]:
-    """Local features are those of the tokens from the `first` on; the class token is number 0."""
-    x = visual._embeds(images)
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        x = block(x)
-    value = last.attn.out_proj(_value(last.attn, last.ln_1(x[:, first:])))
-    pooled = visual.ln_post(last(x)[:, 0]) @ visual.proj
-    return pooled, visual.ln_post(value) @ visual.proj
-
-
-def _value(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
-    width = attention.embed_dim
-    bias = attention.in_proj_bias[2 * width :]
-    return F.linear(x, attention.in_proj_weight[2 * width :], bias)
 
 
 def _resnet_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:

@@ -44,8 +44,12 @@ def parser() -> argparse.ArgumentParser:
         help="an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR",
     )
     add("--preprocess", metavar="NAME", help=_PREPROCESS)
+    add("--precision", metavar="NAME", help=_PRECISION)
     add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
     add("--oracle", action="store_true", help=_ORACLE)
+    add("--plain", action="store_true", help=_PLAIN)
+    add("--recompute", action="store_true", help=_RECOMPUTE)
+    add("--to", type=Path, metavar="DIR", help="where --new-method writes (default: this folder)")
     mode = out.add_mutually_exclusive_group()
     add = mode.add_argument
     add("--status", action="store_true", help="show what is done, running, failed and missing")
@@ -53,13 +57,23 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list suites, tasks, methods and hyperparameters")
     add("--report", action="store_true", help="write the report from the stored records only")
     add("--force", action="store_true", help="run the units again although they are recorded")
+    add("--compare", nargs=2, type=Path, metavar=("A", "B"), help=_COMPARE)
+    add("--new-method", metavar="NAME", help="write NAME.py, a commented method to start from")
     return out
 
 
 _FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
 _PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
+_PRECISION = """float32 (default); bf16 trains under autocast; half-features keeps local features in
+float16 on disk; bf16+half-features. Part of what a unit is, as --preprocess"""
 _ORACLE = """also evaluate each epoch on the test images and record the best beside the last, which
 stays the headline; what was recorded without is computed again"""
+_PLAIN = """encode prompts the slow way of the references, to check the fast one: the same numbers
+up to rounding; what is recorded is kept unless --force is given"""
+_RECOMPUTE = """with --report: first compute all metrics again from the stored scores; exit code 1
+if any is not what the record says"""
+_COMPARE = """put two results folders side by side, cell by cell: all results, one suite's, or
+one scale's of it; results/reference holds the repository's own"""
 _LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
 _FILES = _LIST | {"metavar": "FILE.py"}
 
@@ -86,6 +100,20 @@ def _dispatch(flags: argparse.Namespace) -> int:
 
         print(views.listing(catalogue.cards(plugins)))
         return 0
+    if flags.new_method is not None:
+        from benchmark import skeleton
+
+        print(skeleton.advice(skeleton.write(flags.new_method, flags.to or Path())))
+        return 0
+    if flags.compare:
+        from benchmark.report import comparing
+
+        print(comparing.compare(*flags.compare))
+        return 0
+    if flags.recompute and not flags.report:
+        raise InputError("--recompute: only --report reads stored scores; add --report")
+    if flags.to is not None:
+        raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     _check_device(flags.device)
@@ -101,6 +129,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
         backbone=flags.backbone,
         plugins=plugins,
         preprocess=flags.preprocess,
+        precision=flags.precision,
         download=not (flags.status or flags.dry_run or flags.report),
     )
     made = plan.make(choice)
@@ -111,14 +140,26 @@ def _dispatch(flags: argparse.Namespace) -> int:
     shelf.scan()
     if flags.status or flags.dry_run:
         print((views.status if flags.status else views.dry_run)(made, shelf))
-    else:
-        _report(made, shelf)
-    return 0
+        return 0
+    code = _recompute(made, shelf) if flags.recompute else 0
+    _report(choice, made, shelf)
+    return code
+
+
+def _recompute(made, shelf) -> int:
+    """Metrics again from stored scores; 1 if any differs from what was recorded."""
+    from benchmark import recompute
+
+    outcome = recompute.recompute(shelf.folder, made.reported(shelf.done))
+    print(outcome.text, flush=True)
+    for line in outcome.wrong:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if outcome.wrong else 0
 
 
 def _run(flags: argparse.Namespace, choice, made, folder) -> int:
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
-    from benchmark import catalogue, locks, provenance, records, runner, views
+    from benchmark import catalogue, costs, locks, provenance, records, runner, views
 
     cache = catalogue.cache()
     _check_writable(folder.records, f"--results-dir {flags.results_dir}")
@@ -147,30 +188,50 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
             origin=provenance.of_code(),
             shuffle=int.from_bytes(os.urandom(4), "big"),
             oracle=flags.oracle,
+            plain=flags.plain,
+            costs=costs.known([folder, _reference(made)]),
         )
         print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
         shelf = runner.run(job)
     recorded = records.Shelf(folder)  # all there is: the report also shows what no flag asks for
     recorded.scan()
-    _report(made, recorded)
+    _report(choice, made, recorded)
     lines, wrong = views.unfinished(made.units, shelf), views.bad_input(made.units, shelf)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
 
 
-def _report(made, shelf) -> None:
+def _report(choice, made, shelf) -> None:
     """Write the report, print the main table and how it compares with the reference."""
-    from benchmark import records, report
+    from benchmark import report
 
     units = made.reported(shelf.done)
     arranged = made.suite.arrangement
-    path = report.write(units, shelf.folder.path, arranged)
+    path = report.write(units, shelf.folder.path, arranged, _images(choice))
     print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
-    reference = records.paths(HOME / "results" / "reference", made.suite.name, made.scale)
+    reference = _reference(made)
     if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():
         print(f"\n{report.compare(units, shelf.folder.path, reference.path)}")
-    print(f"\nreport: {path}")
+    print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
+
+
+def _reference(made):
+    """The folder of the repository's own records of the suite at this scale; it may be absent."""
+    from benchmark import records
+
+    return records.paths(HOME / "results" / "reference", made.suite.name, made.scale)
+
+
+def _images(choice) -> Path | None:
+    """The folder with the images for the report's pictures; None while it is not rendered."""
+    from benchmark import catalogue
+
+    if choice.data_root is not None:
+        return choice.data_root
+    from benchmark.miniature import build
+
+    return build.there(catalogue.cache())
 
 
 def _data_root(choice, made, cache: Path) -> Path:

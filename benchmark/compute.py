@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,21 +14,25 @@ import torch
 from benchmark import (
     clip,
     generators,
-    metrics,
+    measured,
     oracle,
+    precision,
     preprocessing,
     provenance,
     scoring,
+    showcase,
     states,
+    stored,
     tasks,
 )
 from benchmark.discovery import discover
 from benchmark.features import FeatureStore
+from benchmark.measured import METRICS
 from benchmark.method import Method, Run
+from benchmark.precision import FLOAT32
 from benchmark.stages import SharedStages
 from benchmark.units import Unit, canonical, seed_of
 
-METRICS = ("map", *metrics.GROUPS, "var", "map_softmax", "map_redraw", "cf1", "of1")
 _TASKS_KEPT = 8  # a task's labels take up to 2 MB
 
 
@@ -47,15 +50,19 @@ class Lab:
         stale: Mapping[str, int] | None = None,
         origin: Mapping[str, Any] | None = None,
         oracle: bool = False,
+        plain: bool = False,
+        results: Path | None = None,
     ):
         settle(device)
         self.device, self.cache, self.root = device, cache, root
         self.stale, self.origin = stale or {}, origin or {}
         self.oracle = oracle  # evaluate each epoch too
+        self.plain = plain  # encode prompts the slow way
+        self.results = results  # <results>/<suite>/<scale>, to keep scores in; None: nowhere
         self.classes: dict[str, type[Method]] = discover(list(plugins))
         self.backbone = backbone
         self.clips: dict[int | None, clip.Clip] = {}  # by image side; None: the model's own
-        self.stores: dict[str, FeatureStore] = {}  # by preprocessing
+        self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not
         self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
         self.broken: dict[str, Exception] = {}  # states that failed here: not tried again
 
@@ -78,7 +85,7 @@ class Lab:
             curve += base.curve
             seconds["base"] = round(base.seconds, 3)
             method.load_state(base.tensors)
-        run = self.run(unit.seed_identity, unit.preprocess)
+        run = self.run(unit.seed_identity, unit.preprocess, unit.precision)
         stages = SharedStages(self, unit, task, run)
         score = functools.partial(scoring.scored, method, task, run)
         watch = oracle.Watch(method, task, run, score) if self.oracle else None
@@ -91,23 +98,30 @@ class Lab:
         if watch:
             seconds["fit"] = round(seconds["fit"] - watch.seconds, 3)
             seconds["oracle"] = round(watch.seconds, 3)
-        redraw = task.dataset == "coco" and task.setting == "few-shot"  # LaSO's test protocol
-        evaluation = metrics.evaluate(scores, task.test.labels, task.groups, cls.scores, redraw)
-        found = evaluation.metrics
-        per_class = zip(task.class_names, evaluation.per_class, strict=True)
+        found = measured.fields(scores, stored.truth_of(task), cls.scores)
         return (
             record
             | {
                 "status": "done",
-                "metrics": {name: _number(found.get(name)) for name in METRICS},
-                "n_classes": record["n_classes"] | {"absent": found.get("absent")},
-                "per_class_ap": {name: _number(value) for name, value in per_class},
+                "metrics": found["metrics"],
+                "n_classes": record["n_classes"] | {"absent": found["absent"]},
+                "per_class_ap": found["per_class_ap"],
                 "curve": curve + list(run.curve),
                 "seconds": record["seconds"] | seconds,
             }
             | best
+            | self.keep(record, task, method, scores, run)
             | self.traces()
         )
+
+    def keep(
+        self, record: dict[str, Any], task: tasks.Task, method: Method, scores: Any, run: Run
+    ) -> dict[str, str]:
+        """Store the scores, and a long-tailed task's first seed's local ones; their hash."""
+        if self.results is None:
+            return {}
+        maps = showcase.maps(method, task, run) if record["seed"] == 0 else None
+        return stored.write(self.results, record, task, type(method).scores, scores, maps)
 
     def task(self, unit: Unit) -> tasks.Task:
         """The unit's task, kept for the next units."""
@@ -118,20 +132,27 @@ class Lab:
             self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
         return self.tasks[at]
 
-    def store(self, preprocess: str = preprocessing.CLIP.name) -> FeatureStore:
-        """The preprocessing's features; those of one image size share a CLIP model."""
-        if preprocess not in self.stores:
+    def store(self, preprocess: str = preprocessing.CLIP.name, half: bool = False) -> FeatureStore:
+        """The preprocessing's features, local ones in `half` the bits; one CLIP an image size."""
+        if (preprocess, half) not in self.stores:
             how = preprocessing.parse(preprocess)
             if how.size not in self.clips:
                 self.clips[how.size] = clip.load(self.backbone, self.device, how.size)
-            self.stores[preprocess] = FeatureStore(self.clips[how.size], self.cache, how)
-        return self.stores[preprocess]
+                self.clips[how.size].plain_text = self.plain
+            made = FeatureStore(self.clips[how.size], self.cache, how, half=half)
+            self.stores[preprocess, half] = made
+        return self.stores[preprocess, half]
 
-    def run(self, identity: str, preprocess: str = preprocessing.CLIP.name) -> Run:
+    def run(
+        self, identity: str, preprocess: str = preprocessing.CLIP.name, bits: str = FLOAT32
+    ) -> Run:
         """A fresh Run; every generator in reach starts from a seed of that identity."""
-        store = self.store(preprocess)
+        chosen = precision.parse(bits)
+        store = self.store(preprocess, chosen.half_features)
         generators.settle(seed_of(identity, "global"))
-        return Run(clip=store.clip, store=store, device=self.device, identity=identity)
+        run = Run(clip=store.clip, store=store, device=self.device, identity=identity)
+        run.precision = chosen
+        return run
 
     def base_state(self, unit: Unit, task: tasks.Task, cls: type[Method]) -> states.State:
         """The state that all episodes start from: trained once, then always read from its file."""
@@ -154,7 +175,8 @@ class Lab:
     def build(self, unit: Unit, task: tasks.Task, cls: type[Method], what: dict) -> states.State:
         """Run the base stage; its seeds know neither the method nor the episode."""
         method = cls(**dict(unit.hyperparameters))
-        run = self.run(f"base {what['base_sha256']}/seed {unit.seed}", unit.preprocess)
+        identity = f"base {what['base_sha256']}/seed {unit.seed}"
+        run = self.run(identity, unit.preprocess, unit.precision)
         _, seconds = self.timed(lambda: method.fit_base(task.base, run))
         run.clip.check_frozen()
         return states.State(method.state(), seconds, list(run.curve))
@@ -182,6 +204,8 @@ def settle(device: str) -> None:
     kernels, with a warning where there is none.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # The above also fills each new tensor with NaN, to show code that reads what it never wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     if device == "cpu":
         torch.set_num_threads(1)
         threadpoolctl.threadpool_limits(limits=1)
@@ -215,8 +239,10 @@ def describe(unit: Unit, task: tasks.Task) -> dict[str, Any]:
         "curve": [],
         "hyperparameters": dict(unit.hyperparameters),
         "preprocess": unit.preprocess,
+        "precision": unit.precision,
         "split_sha256": unit.split_sha256,
         "restriction": task.restriction,
+        "scores_sha256": None,
         "backbone": unit.backbone,
         "weights_sha256": unit.weights_sha256,
         "seconds": dict.fromkeys(("base", "shared", "fit", "predict", "oracle")),
@@ -229,8 +255,3 @@ _GROUPS = ("head", "medium", "tail", "novel")
 def has_base(method: Method) -> bool:
     """Whether it learns on base classes; a hyperparameter `base` that is false leaves that out."""
     return type(method).fit_base is not Method.fit_base and getattr(method, "base", True)
-
-
-def _number(value: Any) -> float | None:
-    """A JSON number; NaN (an absent class, a group without any) becomes null."""
-    return None if value is None or not math.isfinite(value) else float(value)

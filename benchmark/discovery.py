@@ -55,7 +55,7 @@ def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
     for source, module in _modules(plugins or []):
         classes = [c for c in vars(module).values() if _is_method(c, module)]
         if not classes and source in map(str, plugins or []):
-            raise InputError(f"{source}: defines no Method; see the README's example")
+            raise InputError(f"{source}: {_lack(module)}")
         for cls in classes:
             if not isinstance(getattr(cls, "name", None), str):
                 raise InputError(f"{source}: {cls.__name__}: 'name' is missing; give it a string")
@@ -69,12 +69,21 @@ def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
 
 
 def _is_method(value: Any, module: ModuleType) -> bool:
-    return (
-        isinstance(value, type)
-        and issubclass(value, Method)
-        and not inspect.isabstract(value)
-        and value.__module__ == module.__name__
-    )
+    return _is_own(value, module) and not inspect.isabstract(value)
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    own = isinstance(value, type) and issubclass(value, Method)
+    return own and value.__module__ == module.__name__
+
+
+def _lack(module: ModuleType) -> str:
+    """What a plugin file without a method lacks: a part of one, or all of it."""
+    for value in vars(module).values():
+        if _is_own(value, module):
+            missing = " and ".join(sorted(value.__abstractmethods__))
+            return f"{value.__name__}: {missing} is missing; add it"
+    return "defines no Method; `run_all.py --new-method NAME` writes one to start from"
 
 
 def _modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from benchmark import augmentation
 from benchmark.errors import InputError
 from benchmark.features import FeatureStore
+from benchmark.loader import Reading
 from benchmark.tasks import ImageList
 
 _ON_DEVICE = 2 * 1024**3  # bytes of features that are kept on a GPU; more are read from the cache
@@ -29,6 +31,11 @@ class _Counter:
             turns.append(self.drawn[row])
             self.drawn[row] += 1
         return rows, turns
+
+    def forget(self, rows: Sequence[int]) -> None:
+        """These rows were not drawn after all."""
+        for row in rows:
+            self.drawn[row] -= 1
 
 
 class Features:
@@ -73,7 +80,8 @@ class Pixels:
     """Pictures of training images by index; the n-th draw is the image's view n of this seed.
 
     Called with indices (B,) returns uint8 (B, 3, S, S) on the CPU: augmented views are read from
-    their files by threads, plain pictures come from the cache.
+    their files by threads, plain pictures come from the cache. Views of an announced batch are
+    read while the batch before it is in use; which views they are does not depend on that.
     """
 
     def __init__(self, store: FeatureStore, images: ImageList, augment: str, seed: int) -> None:
@@ -81,11 +89,23 @@ class Pixels:
         self.augment = augmentation.parse(augment).name
         self.plain = store.pixels(images) if self.augment == "none" else None
         self.count = _Counter(len(images))
+        self.ahead: deque[tuple[list[int], Reading]] = deque()  # announced, and being read
+
+    def announce(self, indices: Tensor) -> None:
+        """These will be drawn after what was announced before: start to read them."""
+        if self.plain is None and len(self.ahead) < 2:
+            self.ahead.append(self._begin(indices))
 
     def __call__(self, indices: Tensor) -> Tensor:
         if self.plain is not None:
             return torch.from_numpy(self.plain[indices.numpy()])
-        wanted = list(zip(*self.count(indices), strict=True))
-        return torch.from_numpy(
-            self.store.loader.views(self.images, wanted, self.augment, self.seed)
-        )
+        if self.ahead and self.ahead[0][0] != indices.tolist():
+            while self.ahead:  # other ones than announced
+                self.count.forget(self.ahead.pop()[0])
+        _, read = self.ahead.popleft() if self.ahead else self._begin(indices)
+        return torch.from_numpy(read())
+
+    def _begin(self, indices: Tensor) -> tuple[list[int], Reading]:
+        rows, turns = self.count(indices)
+        wanted = list(zip(rows, turns, strict=True))
+        return rows, self.store.loader.begin(self.images, wanted, self.augment, self.seed)

@@ -12,6 +12,8 @@ from benchmark.preprocessing import Preprocessing, array, read_image
 from benchmark.runner import cores
 from benchmark.tasks import ImageList
 
+Reading = Callable[[], np.ndarray]  # waits for pictures that threads are reading
+
 
 class Loader:
     """Pictures of one size and preprocessing, by threads; the same bytes for any number of them."""
@@ -30,10 +32,16 @@ class Loader:
         for _ in self.pool.map(read, range(len(files))):
             pass  # in order, so the first error is the same for any number of threads
 
-    def views(self, images: ImageList, wanted: list[tuple[int, int]], augment: str, seed: int):
-        """Views of pictures, (B, 3, S, S) uint8: `wanted` holds (row in the list, view)."""
+    def begin(
+        self, images: ImageList, wanted: list[tuple[int, int]], augment: str, seed: int
+    ) -> Reading:
+        """Start to read views of pictures: `wanted` holds (row in the list, view).
+
+        The result, called, waits for them and returns (B, 3, S, S) uint8.
+        """
         view = self._view(images, augment, seed)
-        return np.stack(list(self.pool.map(lambda pair: view(*pair), wanted)))
+        read = self.pool.map(lambda pair: view(*pair), wanted)
+        return lambda: np.stack(list(read))
 
     def batches(
         self, images: ImageList, view: int, augment: str, seed: int, size: int

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from benchmark.precision import Precision
 from benchmark.units import seed_of
 
 if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
@@ -60,6 +61,11 @@ class Method(abc.ABC):
     def predict(self, images: ImageList, run: Run) -> Tensor:
         """Scores (N, C), floating point, higher meaning more likely."""
 
+    def local_scores(self, images: ImageList, run: Run) -> Tensor | None:
+        """Optional, for pictures alone: (K, L, C), how much each of L places, row by row, looks
+        like each class, for K images. Called after `predict`; no result depends on it."""
+        return None
+
 
 class Run:
     """What one unit gets from the harness: CLIP, cached features, a device, seeds by purpose.
@@ -67,11 +73,14 @@ class Run:
     `curve` collects {"stage", "epoch", "loss"} of the training loop for the record. With --oracle
     the harness listens in `after_epoch`, which the training loop calls with stage and epoch.
     `keep` is where the harness keeps stages that units share, see `shared`; None without one.
+    `precision` is the unit's: the training loop follows it, cached features come as float32.
     """
 
     def __init__(self, *, clip: Clip, store: FeatureStore, device: str, identity: str) -> None:
         self.clip, self.store, self.device, self.identity = clip, store, device, identity
         self.curve: list[dict[str, Any]] = []
+        self.precision = Precision()
+        self.draws: list[Any] = []  # told by the training loop what will be drawn next
         self.after_epoch: Callable[[str, int], None] | None = None
         self.keep: Callable[[Mapping[str, Any], Tensors], dict[str, Tensor]] | None = None
 
@@ -126,7 +135,14 @@ class Run:
         """
         from benchmark import draws
 
-        return draws.Pixels(self.store, images, augment, self.seed("augment"))
+        drawn = draws.Pixels(self.store, images, augment, self.seed("augment"))
+        self.draws.append(drawn)
+        return drawn
+
+    def announce(self, indices: Tensor) -> None:
+        """Say which images (B,) come after the next batch, so that threads may read them."""
+        for drawn in self.draws:
+            drawn.announce(indices)
 
     def shared(
         self, what: Mapping[str, Any], build: Tensors, last: bool = False

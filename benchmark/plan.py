@@ -32,6 +32,7 @@ class Choice:
     backbone: str | None = None
     plugins: tuple[Path, ...] = ()
     preprocess: str | None = None
+    precision: str | None = None
     download: bool = True  # False: a look at the plan fetches no weights
 
     @property
@@ -90,14 +91,15 @@ def make(choice: Choice) -> Plan:
         weights_sha256=backbone.weights_sha256,
     )
     there = tuple(name for name in whole.tasks if digests.get(name) != "")
-    everything = suite.expand(replace(whole, tasks=there), world, preprocess=choice.preprocess)
+    given = {"preprocess": choice.preprocess, "bits": choice.precision}
+    everything = suite.expand(replace(whole, tasks=there), world, **given)
     chosen = replace(
         whole,
         tasks=selected,
         episodes=_episodes(choice.episodes, whole),
         methods=_chosen(whole, choice),
     )
-    units = suite.expand(chosen, world, choice.seeds, choice.preprocess)
+    units = suite.expand(chosen, world, choice.seeds, **given)
     keys = {(unit.key, unit.label) for unit in units}
     others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
     return Plan(whole, choice.scale, backbone, tuple(units), others)

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.clip import Clip
+from benchmark.errors import InputError
+from benchmark.packing import Packing, features_at_end
 
 
 def words(class_name: str) -> str:
@@ -16,9 +18,23 @@ def words(class_name: str) -> str:
     return class_name.replace("_", " ")
 
 
+@torch.no_grad()
 def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
-    """Text features (C, D), not normalised, of a fixed prompt such as "a photo of a {}."."""
-    return clip.encode_text([template.format(words(name)) for name in class_names])
+    """Text features (C, D), not normalised, of a fixed prompt such as "a photo of a {}.".
+
+    What the prompts begin with is computed once; with `clip.plain_text` open_clip does it all.
+    """
+    prompts = [template.format(words(name)) for name in class_names]
+    if clip.plain_text:
+        return clip.encode_text(prompts)
+    tower, tokens = tower_of(clip.model), clip.tokenizer(prompts)
+    lengths = (tokens.argmax(dim=1) + 1).tolist()  # EOS has the highest id
+    differ = (tokens != tokens[0]).any(dim=0).nonzero()
+    seen = min([*differ.flatten().tolist()[:1], min(lengths) - 1])  # at least EOS is a class's own
+    rows = tower.token_embedding(tokens.to(clip.device))
+    packing = Packing([n - seen for n in lengths], clip.device)
+    runs = packing.pack([row[seen:n] for row, n in zip(rows, lengths, strict=True)])
+    return features_at_end(tower, rows[:1, :seen], runs[None], packing)[0]
 
 
 def template_features(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
@@ -39,84 +55,93 @@ def initial_context(clip: Clip, length: int, generator: torch.Generator, text: s
 class PromptEncoder:
     """Encodes `SOS, context, class name, ".", EOS` for C fixed class names.
 
-    A shared context (M, W) takes the fast road: the tower is causal, so the states of
-    `SOS + context` are the same for all classes and are computed once; what follows the last EOS
-    is never computed. A class-specific context (C, M, W) takes the plain road. Both give the
-    same features (`plain` serves as the reference in the tests).
+    A context is shared by all classes, (M, W), or class-specific, (C, M, W). The fast road gives
+    what the plain one gives, values and gradients, up to rounding: benchmark/packing.py says how.
+
+    plain   the references' way instead, to check the fast one: each class on its own, padded to the
+            tower's length, every block everywhere. None: as the `clip` has it
     """
 
-    def __init__(self, clip: Clip, class_names: Sequence[str]) -> None:
-        self.tower = tower = tower_of(clip.model)
+    def __init__(self, clip: Clip, class_names: Sequence[str], plain: bool | None = None) -> None:
+        self.plain = clip.plain_text if plain is None else plain
+        self.tower, self.device = tower_of(clip.model), clip.device
         tokenizer = clip.tokenizer
-        names = [
+        self.ids = [
             [*tokenizer.encode(f"{words(name)}."), tokenizer.eot_token_id] for name in class_names
         ]
-        self.last = torch.tensor([len(ids) - 1 for ids in names], device=clip.device)
-        padded = torch.zeros(len(names), max(map(len, names)), dtype=torch.long)
-        for row, ids in zip(padded, names, strict=True):
-            row[: len(ids)] = torch.tensor(ids)
-        start = torch.tensor([[tokenizer.sot_token_id]], device=clip.device)
-        self.names = tower.token_embedding(padded.to(clip.device)).detach()  # (C, S, W)
-        self.start = tower.token_embedding(start).detach()  # (1, 1, W)
+        self.start = self._embedded([tokenizer.sot_token_id])[None]  # (1, 1, W)
+        self.packing = self._packed(0)
+        self.names = self.packing.pack([self._embedded(ids) for ids in self.ids])[None]  # (1, T, W)
+        self.packings: dict[int, Packing] = {}  # of class-specific contexts, by their length
+        self.longest = max(zip(map(len, self.ids), class_names, strict=True))
 
     def __call__(self, context: Tensor) -> Tensor:
         """Text features (C, D), not normalised, of a context (M, W) or (C, M, W)."""
-        return self.plain(context) if context.ndim == 3 else self._shared(context)
+        return self.several([context])[0]
 
-    def plain(self, context: Tensor) -> Tensor:
-        """The same for every class on its own, up to the last EOS."""
-        count = len(self.names)
+    def several(self, contexts: Sequence[Tensor] | Tensor) -> Tensor:
+        """Text features (B, C, D), not normalised, of B contexts; in one pass if of one length.
+
+        InputError for contexts that leave too little room for a class name.
+        """
+        if not isinstance(contexts, Tensor):
+            if len({context.shape for context in contexts}) > 1:
+                return torch.stack([self(context) for context in contexts])
+            contexts = torch.stack(list(contexts))
+        self._check(contexts.shape[-2])
+        if self.plain:
+            return torch.stack([self._plain(context) for context in contexts])
+        if contexts.ndim == 4:
+            return self._specific(contexts)
+        prefix = torch.cat([self.start.expand(len(contexts), -1, -1), contexts], dim=1)
+        return features_at_end(self.tower, prefix, self.names, self.packing)
+
+    def _specific(self, contexts: Tensor) -> Tensor:
+        """Of class-specific contexts (B, C, M, W): all that the classes have in common is SOS."""
+        count, classes, length = contexts.shape[:3]
+        if classes != len(self.ids):
+            raise ValueError(f"{classes} contexts for {len(self.ids)} classes")
+        if length not in self.packings:
+            self.packings[length] = self._packed(length)
+        ordered = contexts.index_select(1, self.packing.order)
+        runs = []
+        for group in self.packing.groups:
+            names = self.names[:, group.tokens].unflatten(1, (group.count, -1))
+            names = names.expand(count, -1, -1, -1)
+            runs.append(torch.cat([ordered[:, group.runs], names], dim=2).flatten(1, 2))
+        prefix = self.start.expand(count, -1, -1)
+        return features_at_end(self.tower, prefix, torch.cat(runs, dim=1), self.packings[length])
+
+    def _plain(self, context: Tensor) -> Tensor:
+        """One context, (M, W) or (C, M, W), as the references' code encodes it: (C, D)."""
+        tower, count = self.tower, len(self.ids)
         context = context if context.ndim == 3 else context.expand(count, -1, -1)
-        x = torch.cat([self.start.expand(count, -1, -1), context, self.names], dim=1)
-        length = x.shape[1]
-        x = x + self.tower.positional_embedding[:length]
-        x = self.tower.transformer(x, attn_mask=self.tower.attn_mask[:length, :length])
-        return self._pool(x[:, -self.names.shape[1] :])
+        seen = 1 + context.shape[1]
+        room = len(tower.positional_embedding) - seen
+        names = torch.stack([self._embedded(ids + [0] * (room - len(ids))) for ids in self.ids])
+        x = torch.cat([self.start.expand(count, -1, -1), context, names], dim=1)
+        x = tower.transformer(x + tower.positional_embedding, attn_mask=tower.attn_mask)
+        ends = torch.tensor([seen + len(ids) - 1 for ids in self.ids], device=self.device)
+        x = tower.ln_final(x)[torch.arange(count, device=self.device), ends]
+        return x @ tower.text_projection
 
-    def _shared(self, context: Tensor) -> Tensor:
-        positions = self.tower.positional_embedding
-        prefix = torch.cat([self.start, context[None]], dim=1)
-        end = prefix.shape[1]
-        prefix = prefix + positions[:end]
-        suffix = self.names + positions[end : end + self.names.shape[1]]
-        for block in self.tower.transformer.resblocks:
-            prefix, suffix = _block(block, prefix, suffix)
-        return self._pool(suffix)
+    def _embedded(self, ids: list[int]) -> Tensor:
+        """The embedding (n, W) of some tokens, without positions."""
+        return self.tower.token_embedding(torch.tensor(ids, device=self.device)).detach()
 
-    def _pool(self, names: Tensor) -> Tensor:
-        """The states (C, S, W) at each class's EOS, through the final norm and projection."""
-        eos = names[torch.arange(len(names), device=names.device), self.last]
-        return self.tower.ln_final(eos) @ self.tower.text_projection
+    def _packed(self, before: int) -> Packing:
+        """The class names' tokens, each with `before` more in front."""
+        return Packing([before + len(ids) for ids in self.ids], self.device)
+
+    def _check(self, length: int) -> None:
+        tokens, name = self.longest
+        if 1 + length + tokens > len(self.tower.positional_embedding):
+            raise InputError(
+                f"class name '{name}': {tokens} tokens do not fit behind a context of {length}; "
+                "use a shorter context, init or name"
+            )
 
 
 def tower_of(model: nn.Module) -> nn.Module:
     """open_clip keeps the text tower in the model itself, or in `text` for custom ones."""
     return getattr(model, "text", model)
-
-
-def _block(block: nn.Module, prefix: Tensor, suffix: Tensor) -> tuple[Tensor, Tensor]:
-    """One residual block over the shared prefix (1, P, W) and the suffixes (C, S, W) after it."""
-    before, after = heads(block, prefix), heads(block, suffix)
-    own = F.scaled_dot_product_attention(*before, is_causal=True)
-    count, length, seen = len(suffix), suffix.shape[1], prefix.shape[1]
-    keys, values = (
-        torch.cat([before[i].expand(count, -1, -1, -1), after[i]], dim=2) for i in (1, 2)
-    )
-    mask = torch.ones(length, seen + length, dtype=torch.bool, device=suffix.device)
-    mask = mask.tril(diagonal=seen)
-    rest = F.scaled_dot_product_attention(after[0], keys, values, attn_mask=mask)
-    return residual(block, prefix, own), residual(block, suffix, rest)
-
-
-def heads(block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, H, T, W / H) of a block's attention."""
-    attention = block.attn
-    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
-    split = qkv.unflatten(-1, (3, attention.num_heads, -1))  # (B, T, 3, H, W / H)
-    return tuple(split.permute(2, 0, 3, 1, 4))
-
-
-def residual(block: nn.Module, x: Tensor, attended: Tensor) -> Tensor:
-    """The block's output (B, T, W) of its input x and what its heads (B, H, T, W / H) attended."""
-    x = x + block.ls_1(block.attn.out_proj(attended.transpose(1, 2).flatten(2)))
-    return x + block.ls_2(block.mlp(block.ln_2(x)))

@@ -2,6 +2,7 @@
 
     <results>/<suite>/<scale>/records/<task>_<label>_s<seed>[_e<episode>]_<key>.json
                              /records/....error.json     why a unit failed, until it succeeds
+                             /scores/                    what the records rest on: stored.py
                              /.locks/<key>.lock          held while a process computes the unit
                              /report/
 
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ERROR = ".error.json"
-LATER = {"preprocess": "clip", "restriction": None, "oracle_reason": None}  # than older records
+LATER = {  # than older records: what those stand for
+    "preprocess": "clip",
+    "precision": "float32",
+    "restriction": None,
+    "oracle_reason": None,
+    "scores_sha256": None,
+}
 _NEEDED = {"key": str, "suite": str, "scale": str, "task": str, "label": str, "status": str}
 
 
@@ -74,10 +81,12 @@ class Folder:
         return self.locks / f"{unit.key[:16]}.lock"
 
 
-def stem(unit: Unit) -> str:
-    """`coco-fs-1_coop_s0_e03_1f0c9a77be`: for people; the key inside the record decides."""
-    episode = "" if unit.episode is None else f"_e{unit.episode:02d}"
-    return f"{unit.task}_{unit.label}_s{unit.seed}{episode}_{unit.key[:10]}"
+def stem(unit: Unit | Mapping[str, Any]) -> str:
+    """`coco-fs-1_coop_s0_e03_1f0c9a77be`, of a unit or its record: for people; the key inside
+    the record decides."""
+    at = unit if isinstance(unit, Mapping) else {**vars(unit), "key": unit.key}
+    episode = "" if at["episode"] is None else f"_e{at['episode']:02d}"
+    return f"{at['task']}_{at['label']}_s{at['seed']}{episode}_{at['key'][:10]}"
 
 
 def write(folder: Folder, unit: Unit, record: Mapping[str, Any]) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import locks, provenance, records
+from benchmark import costs, locks, provenance, records
 from benchmark.errors import InputError
 from benchmark.progress import Progress
 from benchmark.states import Busy
@@ -46,6 +46,8 @@ class Job:
     origin: Mapping[str, Any] = field(default_factory=dict)  # provenance.of_code()
     shuffle: int = 0  # differs between processes, so that claims rarely collide
     oracle: bool = False  # evaluate each epoch; records without that count as absent
+    plain: bool = False  # encode prompts the slow way
+    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see costs.py
 
 
 def run(job: Job) -> records.Shelf:
@@ -137,6 +139,8 @@ def _lab(job: Job, index: int) -> Lab:
         stale=job.stale,
         origin=job.origin,
         oracle=job.oracle,
+        plain=job.plain,
+        results=job.folder.path,
     )
 
 
@@ -176,16 +180,20 @@ def _reason(error: Exception) -> dict[str, str]:
 def order(job: Job, index: int) -> list[Unit]:
     """The units in the order in which this worker looks at them.
 
-    Units of one data set and setting stay together (they share features), in there those of one
-    task and method (they share a base state). A lone worker keeps the suite's order; several
-    start at different places of one shuffled round.
+    A lone worker keeps the suite's order, in which units of one data set and setting stay
+    together (they share features), in there those of one task and method (they share a base
+    state). Of several, each begins with other data. Where the job knows what units cost, the
+    costly ones come first, so that the last ones are short and none idles long at the end;
+    otherwise workers start at different places of one shuffled round.
     """
+    count = len(job.devices)
+    if count > 1 and job.costs:
+        return costs.longest_first(job.units, job.costs, index)
     groups: dict[tuple, dict[tuple, list[Unit]]] = {}
     for unit in job.units:
         group = groups.setdefault((unit.split_sha256,), {})
         group.setdefault((unit.task, unit.label), []).append(unit)
     rounds = [list(group.values()) for group in groups.values()]
-    count = len(job.devices)
     if count > 1:
         dice = random.Random(job.shuffle)
         dice.shuffle(rounds)

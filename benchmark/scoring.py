@@ -18,14 +18,14 @@ def scored(method: Method, task: Task, run: Run) -> np.ndarray:
 
 
 def check_scores(scores: Any, shape: tuple[int, int]) -> np.ndarray:
-    """Scores as float32 (N, C); TypeError or ValueError saying what is wrong with them."""
+    """The scores copied as float32 (N, C); TypeError or ValueError saying what is wrong."""
     if not isinstance(scores, torch.Tensor):
         raise TypeError(f"predict returned {type(scores).__name__}; expected a torch.Tensor")
     if tuple(scores.shape) != shape:
         raise ValueError(f"predict returned shape {tuple(scores.shape)}; expected (N, C) = {shape}")
     if not scores.is_floating_point():
         raise TypeError(f"predict returned {scores.dtype}; expected floating point scores")
-    array = scores.detach().to("cpu", torch.float32).numpy()
+    array = scores.detach().to("cpu", torch.float32, copy=True).numpy()
     bad = int((~np.isfinite(array)).sum())
     if bad:
         raise ValueError(f"predict returned {bad} of {array.size} scores that are NaN or infinite")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import locks, preprocessing, records
+from benchmark import locks, precision, preprocessing, records
 from benchmark.units import Unit, canonical
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
     """What a base state is: the method as the unit sets it, and the images that it learns from.
 
     No task and no episode, so 1-shot and 5-shot episodes start from one state. As in the unit's
-    key, CLIP's own preprocessing goes without saying.
+    key, CLIP's own preprocessing and float32 go without saying.
     """
     return _common(unit) | {
         "hyperparameters": dict(unit.hyperparameters),
@@ -70,6 +70,7 @@ def _common(unit: Unit) -> dict[str, Any]:
         "backbone": unit.backbone,
         "scale": unit.scale,
         **({"preprocess": unit.preprocess} if other else {}),
+        **({"precision": unit.precision} if unit.precision != precision.FLOAT32 else {}),
     }
 
 

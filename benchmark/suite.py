@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark import errors, including, layouts, preprocessing, strict
+from benchmark import errors, including, layouts, precision, preprocessing, strict
 from benchmark.errors import InputError
 from benchmark.facts import MethodFacts, TaskFacts, World
 from benchmark.layouts import Arrangement
@@ -40,6 +40,7 @@ class MethodEntry:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     preprocess: str = _CLIP
+    precision: str = precision.FLOAT32
     leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
 
 
@@ -103,7 +104,7 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
     where = f"{origin}: methods.{label}"
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
-    known = ("method", "hyperparameters", "preprocess", "overrides")
+    known = ("method", "hyperparameters", "preprocess", "precision", "overrides")
     fields = strict.Fields({} if data is None else data, where, known)
     overrides = []
     for number, item in enumerate(fields.get("overrides", list, [])):
@@ -118,15 +119,21 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
         overrides.append(Override(wanted, part.get("set", dict, {} if fit else None), fit))
     given = fields.get("hyperparameters", dict, {})
     method = fields.get("method", str, label)
-    return MethodEntry(label, method, given, tuple(overrides), _preprocess(fields))
+    bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
+    return MethodEntry(label, method, given, tuple(overrides), _preprocess(fields), bits)
 
 
 def _preprocess(fields: strict.Fields) -> str:
-    name = fields.get("preprocess", str, _CLIP)
+    return _named(fields, "preprocess", _CLIP, preprocessing.parse)
+
+
+def _named(fields: strict.Fields, field: str, default: str, parse: Callable[[str], Any]) -> str:
+    """A field's one spelling; `parse` says what is wrong with a name."""
+    name = fields.get(field, str, default)
     try:
-        return preprocessing.parse(name).name
+        return parse(name).name
     except InputError as error:
-        raise InputError(f"{fields.where}: preprocess: {error}") from None
+        raise InputError(f"{fields.where}: {field}: {error}") from None
 
 
 def expand(
@@ -134,14 +141,17 @@ def expand(
     world: World,
     seeds: tuple[int, ...] | None = None,
     preprocess: str | None = None,
+    bits: str | None = None,
 ) -> list[Unit]:
     """All units of the suite at the world's scale, checked: InputError for whatever is wrong.
 
-    `seeds` and `preprocess` replace the suite's own. A deterministic method is run for the
-    suite's first seed or the first episode only, which stands for all of them.
+    `seeds`, `preprocess` and `bits`, a precision, replace the suite's own. A deterministic method
+    is run for the suite's first seed or the first episode only, which stands for all of them.
     """
     if preprocess is not None:
         preprocess = preprocessing.parse(preprocess).name
+    if bits is not None:
+        bits = precision.parse(bits).name
     for name in suite.tasks:
         if name not in world.tasks:
             raise InputError(f"{suite.origin}: tasks: {errors.unknown('task', name, world.tasks)}")
@@ -175,6 +185,7 @@ def expand(
                     backbone=world.backbone,
                     weights_sha256=world.weights_sha256,
                     preprocess=preprocess or fit,
+                    precision=bits or entry.precision,
                 )
                 for seed, episode in ([first] if facts.deterministic else turns)
             ]

@@ -65,8 +65,10 @@ def train(
     order = run.generator(f"batches {stage}")
     for epoch in range(recipe.epochs):
         losses = []
-        for indices in torch.randperm(count, generator=order).split(recipe.batch_size):
-            loss = loss_of(indices)
+        batches = torch.randperm(count, generator=order).split(recipe.batch_size)
+        run.announce(batches[0])
+        for indices, following in zip(batches, [*batches[1:], None], strict=True):
+            loss = _loss(loss_of, indices, following, run)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -79,8 +81,20 @@ def train(
         if run.after_epoch:
             with _averaged(parameters, average):
                 run.after_epoch(stage, epoch + 1)
+    run.draws.clear()  # a later stage draws its own
     if average:
         _put(parameters, average)
+
+
+def _loss(
+    loss_of: Callable[[Tensor], Tensor], indices: Tensor, following: Tensor | None, run: Run
+) -> Tensor:
+    """One batch's loss in the run's precision; the next batch is read meanwhile."""
+    if following is not None:
+        run.announce(following)
+    with run.precision.step(run.device):
+        loss = loss_of(indices)
+    return loss.float() if run.precision.bf16 else loss
 
 
 @contextlib.contextmanager
@@ -117,9 +131,9 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
     ]
     groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9)
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, fused=True)
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.beta2))
+        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
     raise ValueError(f"optimiser: unknown '{recipe.optimiser}'; known: {', '.join(OPTIMISERS)}")
 
 

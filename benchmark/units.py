@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from benchmark.precision import FLOAT32
 from benchmark.preprocessing import CLIP
 
 
@@ -27,17 +29,22 @@ class Unit:
     backbone: str
     weights_sha256: str
     preprocess: str = CLIP.name
+    precision: str = FLOAT32
 
-    @property
+    @cached_property
     def key(self) -> str:
         """sha256 of what the unit is: no label, path, device, date, worker or suite name.
 
-        CLIP's own preprocessing goes without saying, so keys from before there was another stand.
+        CLIP's own preprocessing and float32 go without saying, so keys from before there was
+        anything else stand.
         """
-        identity = dataclasses.asdict(self) | {"hyperparameters": dict(self.hyperparameters)}
+        identity = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        identity["hyperparameters"] = dict(self.hyperparameters)
         del identity["label"]
         if self.preprocess == CLIP.name:
             del identity["preprocess"]
+        if self.precision == FLOAT32:
+            del identity["precision"]
         return hashlib.sha256(canonical(identity).encode()).hexdigest()
 
     @property

@@ -98,6 +98,7 @@ def _settings(unit: Unit) -> str:
     """`epochs=10, lr=0.01`, and the preprocessing where it is not CLIP's own."""
     given = [f"{name}={value!r}" for name, value in unit.hyperparameters]
     given += [f"preprocess {unit.preprocess}"] if unit.preprocess != "clip" else []
+    given += [f"precision {unit.precision}"] if unit.precision != "float32" else []
     return ", ".join(given)
 
 

@@ -49,15 +49,18 @@ def fused_score(s_global: Tensor, s_local: Tensor, alpha: float, k: float) -> Te
 
 
 def hierarchical_prompts(
-    encode: PromptEncoder, contexts: Mapping[str, Tensor], template: Tensor
+    encode: PromptEncoder | None, contexts: Mapping[str, Tensor], template: Tensor
 ) -> dict[str, Tensor]:
     """P_G and P_L (C, D), not normalised: [v_1 ... v_M, class] through the text encoder.
 
-    contexts   view to its learned context (M, W); a view without one keeps `template` (C, D)
+    contexts   view to its learned context (M, W); a view without one keeps `template` (C, D), and
+               where there is none, nothing needs encoding
     Eq. 6 and eq. 7 by their place; the text's own numbers are not known to us.
     """
-    learned = {view: encode(context) for view, context in contexts.items()}
-    return {view: template for view in VIEWS} | learned
+    found = dict.fromkeys(VIEWS, template)
+    if contexts:
+        found |= zip(contexts, encode.several(list(contexts.values())), strict=True)
+    return found
 
 
 def semantic_consistency(learned: Tensor, template: Tensor) -> Tensor:

@@ -66,6 +66,12 @@ class HPDVAL(Settings):
         parts = [self._score(*views, text) for views in self._views(images, run)]
         return run.clip.logit_scale * torch.cat(parts)
 
+    @torch.no_grad()
+    def local_scores(self, images, run):
+        """s_L,j of eq. 8, whichever similarity the scores have: (K, L, C)."""
+        text, views = self._text()["local"], self._views(images, run)
+        return torch.cat([equations.local_scores(patches, text) for _, patches in views])
+
     @property
     def _episode(self) -> bool:
         """Whether this fit starts from a base state."""
@@ -112,12 +118,11 @@ class HPDVAL(Settings):
         labels = self._labels(train_set, run)
         classify = self._criterion(labels, few_shot=self._episode)
         self._draw_contexts(train_set, run)
-        views = list(self._views(train_set.images, run))
-        whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
+        look = self.frozen_views(train_set.images, run)
 
         def loss_of(indices):
             text = self._text()
-            score = self._score(whole[indices], patches[indices], text)
+            score = self._score(*look(indices), text)
             loss = classify(self.scale * score, labels[indices])
             consistent = self._consistent(text)
             if consistent is None:
@@ -126,6 +131,12 @@ class HPDVAL(Settings):
 
         recipe = self._recipe(self.stage2_epochs, self.stage2_lr, self.batch_size)
         train(self.contexts.values(), loss_of, len(labels), recipe, run, "stage 2")
+
+    def frozen_views(self, images, run: Run):
+        """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
+        views = list(self._views(images, run))
+        whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
+        return lambda indices: (whole[indices], patches[indices])
 
     def _train_jointly(self, train_set, run: Run) -> None:
         """Table V's one stage: L_cls + (L_kd + L_sc) / 2 over image tower and contexts."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import random
@@ -93,7 +95,8 @@ def record(u: Unit, **changes) -> dict:
         "method_version": u.method_version, "seed": u.seed, "episode": u.episode,
         "status": "done", "reason": None, "selection": "last", "metrics": metrics,
         "n_classes": {"all": len(counts)}, "per_class_ap": aps, "train_counts": dict(counts),
-        "curve": [], "hyperparameters": dict(u.hyperparameters), "split_sha256": u.split_sha256,
+        "curve": losses(u, rng), "hyperparameters": dict(u.hyperparameters),
+        "split_sha256": u.split_sha256,
         "backbone": u.backbone, "weights_sha256": u.weights_sha256,
         "preprocess": u.preprocess, "restriction": None,
         "seconds": {"base": None, "fit": 8.0, "predict": 1.5},
@@ -102,6 +105,16 @@ def record(u: Unit, **changes) -> dict:
             "threads": 2, "host": "h", "utc": "2024-05-01T10:00:00Z",
         },
     } | changes  # fmt: skip
+
+
+def losses(u: Unit, rng: random.Random) -> list[dict]:
+    """A training loss that falls over the epochs; none of a method that does not train."""
+    stages = {"zeroshot": (), "hpdval": ("stage 1", "stage 2")}.get(u.method, ("prompts",))
+    return [
+        {"stage": stage, "epoch": n, "loss": rng.uniform(1.0, 1.2) / n}
+        for stage in stages
+        for n in range(1, 6)
+    ]
 
 
 def skipped(u: Unit, reason: str) -> dict:
@@ -116,6 +129,11 @@ def failed(u: Unit, error: str) -> dict:
     kept = ("schema", "key", "suite", "scale", "task", "label", "seed", "episode")
     plain = {name: value for name, value in record(u).items() if name in kept}
     return plain | {"status": "failed", "traceback": f"Traceback (most recent ...):\n  x\n{error}"}
+
+
+def rows(text: str, name: str = "method") -> dict[tuple[str, str], dict[str, str]]:
+    """The rows of a table's CSV file by task and label."""
+    return {(row["task"], row[name]): row for row in csv.DictReader(io.StringIO(text))}
 
 
 def store(results: Path, records: Sequence[dict]) -> Path:

@@ -1,251 +1,390 @@
-"""`python -m benchmark.datasets check` on a small data root made by hand, and on the real samples.
-
-The official numbers of images stand in PARTS; here they are replaced by those of the small root.
-"""
+"""The checks of a method: each passes a right one, and tells of what is wrong with others."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
-import shutil
+import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
-from dataroot import LISTS, Root, write_instances
-from PIL import Image
+import torch
+import torch.nn.functional as F
 
-from benchmark import splits
-from benchmark.datasets import compare
-from benchmark.datasets.__main__ import main
-from benchmark.datasets.archives import PARTS
+from benchmark.check import examine, findings, toy, watch
+from benchmark.check.__main__ import main
+from benchmark.check.findings import NOTE, OK, WRONG
+from benchmark.method import Method
+from benchmark.prompts import template_features
 
-
-@pytest.fixture
-def root(tmp_path, monkeypatch, capsys) -> Root:
-    found = Root(tmp_path, capsys)
-    found.install(monkeypatch)
-    return found
+ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_a_whole_data_root_is_ready(root):
-    code, out, _ = root.check("--tasks", "coco-lt", "coco-fs-1,coco-fs-5", "voc-fs-1")
-    assert code == 0, out
-    assert out.splitlines()[-4:] == [
-        *("coco-lt: ready", "coco-fs-1: ready", "coco-fs-5: ready", "voc-fs-1: ready")
-    ]
-    assert "val2017 has 2 images; all 2 listed are there" in out
-    assert "instances_val2017.json has 2 images and 1 annotations" in out
-    assert "labels: all 2 lines equal annotations/instances_val2017.json (crowds positive)" in out
-    assert "all 3 lines equal annotations/instances_train2014.json (crowds negative)" in out
-    assert "Annotations (difficult objects negative)" in out
-    assert out.count("coco-fs (tasks: coco-fs-1, coco-fs-5)") == 1
+class Right(Method):
+    """Class means blended with text features, and an offset drawn from the unit's seed."""
+
+    name, scores = "right", "logits"
+
+    def __init__(self, *, share: float = 0.5, loud: bool = False) -> None:
+        self.share, self.loud = share, loud
+
+    def fit(self, train, run) -> None:
+        text = template_features(run.clip, train.class_names, "a photo of a {}.")
+        means = F.normalize(torch.from_numpy(train.labels).T @ self.image(train.images, run), dim=1)
+        self.heads = self.share * text + (1 - self.share) * means
+        self.heads = self.heads + 1e-3 * torch.randn(text.shape, generator=run.generator("heads"))
+
+    def predict(self, images, run):
+        return 100 * self.image(images, run) @ self.heads.T
+
+    def image(self, images, run):
+        return F.normalize(torch.from_numpy(np.array(run.features(images))), dim=1)
 
 
-def test_a_missing_image_is_named_with_what_to_get(root):
-    (root.folder / "val2017" / "4.jpg").unlink()
-    code, out, _ = root.check("--tasks", "coco-lt", "voc-fs-5")
-    assert code == 2 and "1 of 2 listed images, first val2017/4.jpg" in out
-    assert "val2017.zip (815,585,330 bytes, md5 442b8da7639aecaf257c1dceb8ba8c80)" in out
-    assert "https://cocodataset.org/#download" in out
-    assert out.endswith("coco-lt: not ready (1 problem)\nvoc-fs-5: ready\n")
+class Based(Right):
+    """As right, with a base stage that learns how to scale features."""
+
+    name = "based"
+
+    def fit_base(self, base, run) -> None:
+        self.scale = self.image(base.images, run).std(0) + 0.1
+
+    def state(self):
+        return {"scale": self.scale}
+
+    def load_state(self, state) -> None:
+        self.scale = state["scale"].clone()
+
+    def image(self, images, run):
+        found = super().image(images, run)
+        return F.normalize(found / self.scale, dim=1) if hasattr(self, "scale") else found
 
 
-def test_an_archive_is_described_once(root):
-    shutil.rmtree(root.folder / "VOCdevkit")
-    code, out, _ = root.check("--tasks", "voc-fs-1")
-    assert code == 2 and out.count("get VOCtrainval_06-Nov-2007.tar (460,032,000 bytes") == 1
-    assert "Annotations: labels not compared: it is in VOCtest_06-Nov-2007.tar, see above" in out
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The toy, drawn once."""
+    return toy.Toy(tmp_path_factory.mktemp("toy"))
 
 
-def test_a_folder_whose_archive_lies_there_is_to_be_unpacked(root):
-    shutil.rmtree(root.folder / "val2017")
-    archive = root.folder / "val2017.zip"
-    archive.write_bytes(b"12345")
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2 and "val2017.zip has 5 of 815,585,330 bytes; download it completely" in out
-    os.truncate(archive, 815_585_330)  # sparse: takes no room
-    assert f"unpack val2017.zip in {root.folder}" in root.check("--tasks", "coco-lt")[1]
+def checked(cls, world, **settings) -> dict[str, findings.Finding]:
+    """Check -> its worst finding."""
+    found = examine.examine(cls, world, settings)
+    rank = {OK: 0, NOTE: 1, WRONG: 2}
+    return {f.check: f for f in sorted(found, key=lambda f: rank.get(f.verdict, 0))}
 
 
-def test_a_split_that_is_not_fetched_is_missing_and_the_rest_is_still_checked(root):
-    del root.splits["coco-fs"]
-    (root.folder / "annotations" / "instances_val2014.json").unlink()
-    code, out, _ = root.check("--tasks", "coco-fs-1")
-    assert code == 2 and "missing split: coco-fs: not fetched; run python -m benchmark" in out
-    assert "ok      images: train2014 has 2 images" in out
-    assert "missing annotations: annotations/instances_val2014.json: get annotations_trainv" in out
-    (root.folder / "cimlic-splits" / "coco-fs").mkdir(parents=True)
-    (root.folder / "cimlic-splits" / "coco-fs" / "manifest.json").write_text("{")
-    assert "wrong   split: coco-fs" in root.check("--tasks", "coco-fs-1")[1]
+def variant(base=Right, **attributes) -> type[Method]:
+    """A method as `base`, but for these attributes."""
+    return type("Variant", (base,), {"__doc__": "Another.", "__module__": __name__, **attributes})
 
 
-def test_a_changed_list_is_wrong(root):
-    path = root.splits["coco-lt"].folder / "test.txt"
-    path.write_text("val2017/3.jpg 0\nval2017/5.jpg\n")
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2 and "test.txt: sha256 differs from manifest.json" in out
+@pytest.mark.parametrize("cls", [Right, Based])
+def test_a_right_method_passes_every_check(cls, world):
+    found = examine.examine(cls, world)
+    assert {f.verdict for f in found} == {OK}, findings.listing(found)
+    names = {f.check for f in found}
+    assert {"each image alone", "same seed", "episodes", "frozen CLIP", "learns"} <= names
+    assert ("base stage" in names) == (cls is Based)
 
 
-def test_without_annotations_a_task_runs_but_its_labels_are_not_compared(root):
-    (root.folder / "annotations" / "instances_train2017.json").unlink()
-    shutil.rmtree(root.folder / "VOCdevkit" / "VOC2007" / "Annotations")
-    code, out, _ = root.check("--tasks", "coco-lt", "voc-fs-1")
-    assert code == 0 and "coco-lt: ready (labels not compared)" in out
-    assert "voc-fs-1: ready (labels not compared)" in out and "md5 c52e279531787c972589f7e" in out
+def keep(self, *, share: float = 0.5) -> None:
+    self.share = share
 
 
-def test_the_first_five_label_differences_are_listed_and_all_are_counted(root):
-    labels = {str(n): {1} for n in range(10, 17)}
-    lines = [compare.Line("train.txt", f"train2017/{name}.jpg", (0, 2)) for name in labels]
-    for line in lines:
-        root.draw(line.path)
-    write_instances(root.folder / "annotations" / "instances_train2017.json", labels)
-    split = root.splits["coco-lt"]
-    derived = {f"{name}.jpg": found for name, found in labels.items()}
-    apart = compare.differences(split, lines, derived)
-    assert len(apart) == 7
-    assert apart[0] == "train2017/10.jpg in train.txt: list ant, cat, annotations bee"
-    path = split.folder / "train.txt"
-    path.write_text("".join(f"{line.path} 0 2\n" for line in lines))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    split.files["train.txt"] = splits.FileInfo(digest, 7, 14)
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2 and "7 of 7 lines differ" in out and "the first 5" in out
-    assert "14.jpg in train" in out and "15.jpg in train" not in out
+def halved(self, *, share: float = 0.5) -> None:
+    self.share = share / 2
 
 
-def test_differences_of_images_without_labels_or_annotations(root):
-    split = root.splits["coco-lt"]
-    lines = [compare.Line("test.txt", *row) for row in LISTS["coco-lt"]["test.txt"]]
-    assert compare.differences(split, lines, {"3.jpg": {0}, "4.jpg": set()}) == []
-    assert compare.differences(split, lines, {"3.jpg": set(), "4.jpg": {1}}) == [
-        "val2017/3.jpg in test.txt: list ant, annotations none",
-        "val2017/4.jpg in test.txt: list none, annotations bee",
-    ]
-    assert "no such image" in compare.differences(split, lines, {"3.jpg": {0}})[0]
+def constant(self, *, share: float = 0.5) -> None:
+    self.share = 0.5
 
 
-def test_only_coco_few_shot_lists_mask_the_other_group(root):
-    root.xml("000002", [(7, 0), (6, 0)])  # as above, but the car is not difficult
-    code, out, _ = root.check("--tasks", "coco-fs-1", "voc-fs-1")
-    assert code == 2 and "coco-fs-1: ready" in out and "voc-fs-1: not ready" in out
-    assert "000002.jpg in episodes/1-shot-01.txt: list cat, annotations car, cat" in out
+def and_more(self, *, share: float = 0.5) -> None:
+    self.share, self.heads = share, None
 
 
-def test_xml_files_that_are_missing_are_counted(root):
-    (root.folder / "VOCdevkit" / "VOC2007" / "Annotations" / "000003.xml").unlink()
-    code, out, _ = root.check("--tasks", "voc-fs-1")
-    assert code == 2 and "has 2 files but not 000003.xml and 0 more" in out
+def without_default(self, *, share) -> None:
+    self.share = share
 
 
-def test_an_instances_file_cut_short_is_one_line(root):
-    path = root.folder / "annotations" / "instances_val2017.json"
-    path.write_bytes(path.read_bytes()[:-20])
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2 and "instances_val2017.json: not JSON" in out and "download it again" in out
-    assert "ok      labels: all 2 lines equal annotations/instances_train2017.json" in out
+def unrecordable(self, *, share=np.float64) -> None:
+    self.share = share
 
 
-def test_other_counts_are_wrong_but_a_note_within_a_restriction(root):
-    write_instances(
-        root.folder / "annotations" / "instances_val2017.json", {"3": {0}, "4": {}, "5": {}}
-    )
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2
-    assert "wrong   annotations: annotations/instances_val2017.json has 3 images and 1 ann" in out
-    restriction = "2 of 1,909 training and 2 of 5,000 test images"
-    root.splits["coco-lt"] = dataclasses.replace(root.splits["coco-lt"], restriction=restriction)
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 0 and "note    annotations" in out
-    assert "coco-lt: ready (restricted to 2 of 1,909 training and 2 of 5,000 test images)" in out
+STATIC = {
+    "name": ({"name": "a/b"}, "declarations", "name is 'a/b'"),
+    "version": ({"version": 0}, "declarations", "version is 0"),
+    "kind": ({"scores": "logit"}, "declarations", "scores is 'logit'"),
+    "docstring": ({"__doc__": ""}, "declarations", "no docstring"),
+    "arguments": ({"predict": lambda self, images: 0}, "declarations", "predict cannot be called"),
+    "half a state": ({"state": lambda self: {}}, "declarations", "state without fit_base"),
+    "halved": ({"__init__": halved}, "hyperparameters", "given share=0.5, it stores 0.25"),
+    "constant": ({"__init__": constant}, "hyperparameters", "given share=2.0, it stores 0.5"),
+    "and more": ({"__init__": and_more}, "hyperparameters", "also sets heads"),
+    "no default": ({"__init__": without_default}, "hyperparameters", "share needs a default"),
+    "a type": ({"__init__": unrecordable}, "hyperparameters", "a default"),
+    "skip": ({"skip": lambda self, task: True}, "skip", "skip returned True"),
+    "refuses": ({"skip": lambda self, task: "no"}, "skip", "refuses every task"),
+}
 
 
-def test_other_categories_are_wrong(root):
-    path = root.folder / "annotations" / "instances_val2017.json"
-    path.write_text(path.read_text().replace("bee", "wasp"))
-    code, out, _ = root.check("--tasks", "coco-lt")
-    assert code == 2 and "field categories: not the split's 3 classes: get annotations_tr" in out
+@pytest.mark.parametrize("case", STATIC)
+def test_what_a_class_declares(case, world, monkeypatch):
+    attributes, check, text = STATIC[case]
+    monkeypatch.setattr(examine._Examination, "trained", lambda self: iter(()))
+    found = checked(variant(**attributes), world)[check]
+    assert found.verdict == WRONG and text in found.text and found.remedy, found
 
 
-def test_decode_opens_every_image_and_counts_the_unusual(root):
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    root.draw("train2017/1.jpg", "L")
-    root.draw("train2017/2.jpg", "CMYK", exif=turned)
-    assert "2 of 2 images" not in root.check("--tasks", "coco-lt")[1]
-    code, out, _ = root.check("--tasks", "coco-lt", "--decode", "--workers", "2")
-    read = "decoding: 4 of 4 images, 1 grayscale, 1 CMYK, 1 turned by EXIF"
-    assert code == 0 and f"ok      {read}" in out
-    whole = root.draw("val2017/3.jpg").read_bytes()
-    (root.folder / "val2017" / "3.jpg").write_bytes(whole[: len(whole) // 2])
-    code, out, _ = root.check("--tasks", "coco-lt", "--decode")
-    assert code == 2 and "decoding: 3 of 4 images" in out and "val2017/3.jpg: cannot be read" in out
+def test_nothing_is_fitted_where_the_settings_are_not_stored(world):
+    found = checked(variant(__init__=halved), world)
+    assert "fit" not in found and found["training"].verdict == findings.LEFT_OUT
 
 
-def test_bad_flags_are_one_line(root, monkeypatch):
-    monkeypatch.delenv("CIMLIC_DATA_ROOT", raising=False)
-    for arguments, named in (
-        (["check"], "--data-root"),
-        (["check", "--data-root", str(root.folder / "nowhere")], "no such folder"),
-        (["check", "--data-root", str(root.folder), "--tasks", "coco-tl"], "did you mean 'coco-lt"),
-        (["check", "--data-root", str(root.folder), "--workers", "0"], "--workers 0"),
-        (["chekc"], "check"),
-    ):
-        assert main(arguments) == 2
-        error = root.capsys.readouterr().err
-        assert error.startswith("error: ") and named in error and error.count("\n") == 1
+def predicting(change) -> dict:
+    """A predict that passes its scores, the images and the method through `change`."""
+
+    def predict(self, images, run):
+        return change(Right.predict(self, images, run), self)
+
+    return {"predict": predict}
 
 
-def test_a_folder_without_read_permission_is_one_line(capsys):
-    folder = Path(tempfile.mkdtemp())  # not below tmp_path, which other users may not enter
-    was_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    try:
-        (folder / "train2017").mkdir()
-        main(["check", "--data-root", str(folder)])  # imports what it needs, while it may
-        assert "Permission denied" not in capsys.readouterr().out
-        folder.chmod(0o755)
-        (folder / "train2017").chmod(0)
-        if was_root:
-            os.seteuid(65534)  # root may read everything
-        if os.access(folder / "train2017", os.R_OK, effective_ids=True):
-            pytest.skip("this system lets everybody read everything")
-        assert main(["check", "--data-root", str(folder), "--tasks", "coco-lt"]) == 2
-        out = capsys.readouterr().out
-        assert f"wrong   {folder}/train2017: cannot be read (Permission denied); give" in out
-        if was_root:
-            os.seteuid(0)
-        folder.chmod(0)
-        if was_root:
-            os.seteuid(65534)
-        assert main(["check", "--data-root", str(folder)]) == 2
-        error = capsys.readouterr().err
-        assert error.startswith(f"error: {folder}: cannot be read (Permission denied)")
-        assert error.count("\n") == 1
-    finally:
-        if was_root:
-            os.seteuid(0)
-        folder.chmod(0o755)
-        (folder / "train2017").chmod(0o755)
-        shutil.rmtree(folder)
+def fitting(change) -> dict:
+    """A fit that calls `change` with the method, the data and the run afterwards."""
+
+    def fit(self, train, run):
+        Right.fit(self, train, run)
+        change(self, train, run)
+
+    return {"fit": fit}
 
 
-def test_the_command_does_not_import_torch(tmp_path):
+def count_up(scores, method):
+    method.calls = getattr(method, "calls", 0) + 1
+    return scores + method.calls
+
+
+def swap_columns(self, train, run):
+    self.heads = self.heads.roll(1, dims=0)
+
+
+def noisy(self, train, run):
+    self.heads = self.heads + 0.01 * torch.randn(self.heads.shape)
+
+
+def remembering(self, train, run):
+    type(self).seen = getattr(type(self), "seen", 0) + 1
+    self.heads = self.heads * (1 + 0.1 * type(self).seen)
+
+
+def train_clip(self, train, run):
+    with torch.no_grad():
+        run.clip.model.text_projection.mul_(1.01)
+
+
+def unfreeze(self, train, run):
+    next(run.clip.model.parameters()).requires_grad_()
+
+
+def peek(self, train, run):
+    (train.images.root.parent / "test" / "1-000.png").read_bytes()
+
+
+def relabel(self, train, run):
+    train.labels[0] = 1 - train.labels[0]
+
+
+def rising(self, train, run):
+    run.curve += [{"stage": "a", "epoch": n, "loss": float(n)} for n in (1, 2)]
+
+
+def broken_curve(self, train, run):
+    run.curve.append({"stage": "a", "epoch": 1, "loss": float("nan")})
+
+
+def fail(self, train, run):
+    raise ValueError("two lines\nof reason")
+
+
+DYNAMIC = {
+    "raises": (fitting(fail), "fit", WRONG, "fit raised ValueError: two lines of reason (line "),
+    "array": (predicting(lambda s, _: s.numpy()), "scores", WRONG, "expected a torch.Tensor"),
+    "shape": (predicting(lambda s, _: s[:, 1:]), "scores", WRONG, "expected (N, C) = (15, 5)"),
+    "integers": (predicting(lambda s, _: s.int()), "scores", WRONG, "floating point"),
+    "infinite": (predicting(lambda s, _: s / 0), "scores", WRONG, "NaN or infinite"),
+    "constant": (predicting(lambda s, _: s * 0), "scores", WRONG, "every image has the same"),
+    "probabilities": ({"scores": "probabilities"}, "scores", WRONG, "but lie in"),
+    "ranks": (predicting(lambda s, _: s - s.mean(0)), "each image alone", WRONG, "without the"),
+    "squeeze": (predicting(lambda s, _: s.squeeze()), "each image alone", WRONG, "shape (5,)"),
+    "order": (predicting(lambda s, _: s.cumsum(0)), "each image alone", WRONG, "another order"),
+    "dice": (
+        predicting(lambda s, _: s + torch.rand(5)),
+        *("predict again", WRONG, "gives other scores, the largest difference"),
+    ),
+    "state": (predicting(count_up), "predict again", WRONG, "gives other scores"),
+    "global": (fitting(noisy), "same seed", NOTE, "the global random generators"),
+    "class": (fitting(remembering), "same seed", WRONG, "another fit gives other scores"),
+    "columns": (fitting(swap_columns), "learns", WRONG, "chance is 29"),
+    "deterministic": ({"deterministic": True}, "deterministic", WRONG, "change the scores"),
+    "trains CLIP": (fitting(train_clip), "frozen CLIP", WRONG, "changed text_projection"),
+    "unfreezes": (fitting(unfreeze), "frozen CLIP", WRONG, "is not frozen"),
+    "test files": (fitting(peek), "training data only", WRONG, "1-000.png"),
+    "labels": (fitting(relabel), "training data only", WRONG, "changes train.labels"),
+    "rising": (fitting(rising), "loss curve", NOTE, "does not fall: a 1 to 2"),
+    "nan loss": (fitting(broken_curve), "loss curve", WRONG, "'loss': nan"),
+}
+
+
+@pytest.mark.parametrize("case", DYNAMIC)
+def test_what_a_method_does(case, world):
+    attributes, check, verdict, text = DYNAMIC[case]
+    found = checked(variant(**attributes), world)[check]
+    assert found.verdict == verdict and text in found.text and found.remedy, found
+    assert not watch.Frozen(toy.the_clip()).changes()
+    toy.the_clip().check_frozen()
+
+
+def test_a_changed_clip_is_put_back(world):
+    before = toy.the_clip().model.text_projection.clone()
+    examine.examine(variant(**fitting(train_clip)), world)
+    assert torch.equal(before, toy.the_clip().model.text_projection)
+
+
+def in_place(self, state) -> None:
+    self.scale = state["scale"].mul_(1.5)
+
+
+EPISODES = {
+    "empty": ({"state": lambda self: {}}, "base stage", WRONG, "is empty"),
+    "nan": ({"state": lambda self: {"a": torch.tensor(torch.nan)}}, "base stage", WRONG, "finite"),
+    "no tensors": ({"state": lambda self: {"a": [1]}}, "base stage", WRONG, "storing what state"),
+    "in place": ({"load_state": in_place}, "episodes", WRONG, "after another one"),
+    "unused": ({"load_state": lambda self, state: None}, "episodes", NOTE, "with and without"),
+    "raises": ({"fit_base": fail}, "base stage", WRONG, "fit_base raised ValueError"),
+}
+
+
+@pytest.mark.parametrize("case", EPISODES)
+def test_few_shot(case, world):
+    attributes, check, verdict, text = EPISODES[case]
+    found = checked(variant(Based, **attributes), world)[check]
+    assert found.verdict == verdict and text in found.text and found.remedy, found
+
+
+def test_a_method_that_refuses_few_shot_tasks_is_not_given_episodes(world):
+    def skip(self, task):
+        return "needs many images" if task.setting == "few-shot" else None
+
+    found = checked(variant(Based, skip=skip), world)
+    assert found["skip"].text == "refuses few-shot tasks: needs many images"
+    assert not {"episodes", "base stage"} & set(found)
+    assert found["learns"].verdict == OK
+
+
+@pytest.mark.parametrize(
+    "shape, verdict, text", [((2, 9, 5), OK, "9 places"), ((2, 5, 9), WRONG, "has shape (2, 5, 9)")]
+)
+def test_local_scores(shape, verdict, text, world):
+    offered = variant(local_scores=lambda self, images, run: torch.zeros(shape))
+    found = checked(offered, world)["local scores"]
+    assert found.verdict == verdict and text in found.text
+
+
+PLUGIN = '''
+"""A method in a file."""
+import torch
+from benchmark.method import Method
+
+
+class Mine(Method):
+    """Mine."""
+
+    name = "mine"
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def fit(self, train, run):
+        self.count = len(train.class_names)
+
+    def predict(self, images, run):
+        return self.gain * torch.from_numpy(run.features(images)[:, : self.count].copy())
+'''
+
+
+def test_the_command_prints_what_is_wrong_and_exits_with_1(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN)
+    assert main([str(path), "--set", "gain=3"]) == 1
+    out = capsys.readouterr().out
+    assert f"mine: class Mine of {path}, with gain=3.0\n" in out
+    assert re.search(r"^  wrong +learns +mAP .* chance is 29$\n +mend: columns in the", out, re.M)
+    assert re.search(r"^\d+ checks: 1 wrong, \d+ ok$", out, re.M)
+
+
+def test_the_command_shows_tracebacks_when_asked(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN.replace("self.count = len", "self.count = size"))
+    assert main([str(path), "--traceback"]) == 1
+    out = capsys.readouterr().out
+    assert f"fit raised NameError: name 'size' is not defined (line 16 of {path})" in out
+    assert "left out  predict" in out and "Traceback (most recent call last)" in out
+
+
+def test_the_command_passes_a_shipped_method_by_name_and_by_file(capsys):
+    assert main(["zeroshot"]) == 0
+    by_name = capsys.readouterr().out
+    assert re.search(r"^\d+ checks: \d+ ok$", by_name, re.M)
+    assert main([str(ROOT / "baselines" / "zeroshot.py")]) == 0
+    assert capsys.readouterr().out.partition("fit")[0] == by_name.partition("fit")[0]
+
+
+BAD = {
+    ("gone.py",): "gone.py: no such file",
+    ("zeroshto",): "unknown method 'zeroshto'; did you mean 'zeroshot'",
+    ("coop", "--set", "epoch=3"): "unknown hyperparameter of coop 'epoch'; did you mean 'epochs'",
+    ("coop", "--set", "epochs=few"): "--set epochs: the text 'few' is not a whole number",
+    ("coop", "--set", "epochs"): "--set epochs: write NAME=VALUE",
+    ("coop", "--device", "tpu"): "unknown device 'tpu'",
+    ("coop", "--device", "cuda:99"): "--device cuda:99: there is no such CUDA device",
+    ("coop", "--sett", "a=1"): "--sett",
+    (): "FILE.py|NAME",
+}
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=" ".join)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, capsys):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert BAD[arguments] in err
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("import nothing_like_this", "does not import (ModuleNotFoundError"),
+        ("x = 1", "defines no Method"),
+        (PLUGIN.replace('name = "mine"', ""), "'name' is missing"),
+        (PLUGIN.replace('"mine"', '"coop"'), "name 'coop' is taken by"),
+        (PLUGIN.replace("def predict", "def predcit"), "Mine: predict is missing"),
+    ],
+)
+def test_a_file_without_a_method_is_bad_input(text, message, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    assert main([str(path)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {path}: ") and message in err and err.count("\n") == 1
+
+
+def test_help_needs_no_torch():
     code = (
-        "import sys; from benchmark import runner; from benchmark.datasets import decode; "
-        "from benchmark.datasets.__main__ import main; "
-        f"main(['check', '--data-root', {str(tmp_path)!r}]); print('torch' in sys.modules)"
+        "import sys; from benchmark.check.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print('HEAVY', [n for n in ('torch', 'open_clip', 'sklearn') if n in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.endswith("voc-fs-5: not ready (3 problems)\nFalse\n"), done
-
-
-def test_the_guide_names_every_archive():
-    guide = (Path(__file__).parents[1] / "docs" / "paper-scale.md").read_text()
-    archives = {part.archive for parts in PARTS.values() for part in parts}
-    archives |= {part.annotations_archive for parts in PARTS.values() for part in parts}
-    for each in archives:
-        assert f"| `{each.name}` | {each.size:,} | `{each.md5}` |" in guide and each.page in guide
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "HEAVY []" in done.stdout and "--traceback" in done.stdout, done

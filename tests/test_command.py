@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from benchmark import catalogue, locks, plan, records, suite, tasks
+from benchmark import catalogue, locks, plan, records, runner, suite, tasks
 from benchmark.command import main, parser
 from benchmark.errors import InputError
 from benchmark.progress import Progress, clock
@@ -23,7 +23,8 @@ ROOT = Path(tiny.__file__).resolve().parents[1]
 FLAGS = (
     *("--suite", "--tasks", "--methods", "--seeds", "--episodes", "--workers", "--device"),
     *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin", "--oracle"),
-    *("--status", "--dry-run", "--list", "--report", "--force"),
+    *("--precision", "--plain", "--recompute", "--to"),
+    *("--status", "--dry-run", "--list", "--report", "--force", "--compare", "--new-method"),
 )
 
 
@@ -50,6 +51,16 @@ def test_the_report_keeps_what_an_earlier_command_recorded(world):
     code, out, _ = world.run("--methods", "steady", "--tasks", "voc-fs-1")
     assert code == 0 and "prior" in out and "steady" in out
     assert "prior" in (world.records.parent / "report" / "table_lt.md").read_text()
+
+
+def test_the_plain_road_is_the_jobs(world, monkeypatch):
+    """It is not part of what a unit is: what the fast road recorded is not computed again."""
+    jobs, run = [], runner.run
+    monkeypatch.setattr(runner, "run", lambda job: jobs.append(job) or run(job))
+    for flags in ((), ("--plain",), ("--plain", "--force")):
+        code, out, _ = world.run("--methods", "steady", "--tasks", "voc-lt", *flags)
+        assert code == 0
+    assert [job.plain for job in jobs] == [False, True]
 
 
 def test_report_only(world):

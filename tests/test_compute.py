@@ -58,7 +58,7 @@ def test_a_units_preprocessing_reaches_the_method_and_the_record(lab):
     other = lab.compute(dataclasses.replace(UNIT, preprocess="square-raw"))
     assert (first["preprocess"], other["preprocess"]) == ("clip", "square-raw")
     assert first["per_class_ap"].keys() == set(small.CLASSES) and first["restriction"] is None
-    assert set(lab.stores) == {"clip", "square-raw"}
+    assert set(lab.stores) == {("clip", False), ("square-raw", False)}
     batches = [
         lab.run("x", name).normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
         for name in ("clip", "square-raw")

@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmark import augmentation, features, loader, preprocessing
 from benchmark.errors import InputError
+from benchmark.training import Recipe, train
 
 
 def normalised(pixels, clip):
@@ -31,7 +32,7 @@ def test_features_are_what_clip_computes(tmp_path):
     run, clip = small.run(tmp_path), small.the_clip()
     with torch.no_grad():
         whole, patches = clip.visual(normalised(run.pixels(data.images), clip))
-    np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-5)
     local = (patches @ clip.visual.proj).numpy()
     np.testing.assert_allclose(run.features(data.images, "tokens"), local, rtol=1e-5, atol=1e-6)
 
@@ -51,7 +52,7 @@ def test_each_preprocessing_has_entries_of_its_own(name, tmp_path):
     assert batch.dtype == torch.float32 and (batch.min() < -0.5) == how.normalise
     with torch.no_grad():
         whole = clip.visual(batch)[0]
-    np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-5)
 
 
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path):
@@ -148,7 +149,7 @@ def test_an_augmented_entry_holds_the_features_of_that_view(tmp_path):
         pictures.append(preprocessing.array(picture))
     with torch.no_grad():
         whole = clip.visual(normalised(pictures, clip))[0]
-    np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-5)
 
 
 def test_training_features_go_through_the_views_in_turn(tmp_path):
@@ -217,3 +218,39 @@ def test_pictures_are_decoded_without_a_model(tmp_path):
     found = np.load(tmp_path / "found.npy")
     expected = [how.pixels(preprocessing.read_image(f), 40) for f in data.images.files()]
     assert np.array_equal(found, expected)
+
+
+def test_announced_views_are_read_ahead_and_are_the_same_ones(tmp_path, opened):
+    data, run = small.images(tmp_path, 4), small.run(tmp_path)
+    ahead, plain = (run.training_pixels(data.images, "crop+flip") for _ in range(2))
+    batches = [torch.tensor(rows) for rows in ([2, 0], [1, 2], [3, 2])]
+    expected = [plain(rows) for rows in batches]
+    read = len(opened)
+    for rows in batches:
+        ahead.announce(rows)  # the third is one too many, and is read when it is drawn
+    assert len(ahead.ahead) == 2
+    for rows, pictures in zip(batches, expected, strict=True):
+        assert torch.equal(ahead(rows), pictures)
+    assert len(opened) == read + 6 and not ahead.ahead
+    for rows in batches[:2]:
+        ahead.announce(rows)
+    other = torch.tensor([3, 3])  # what was announced and not drawn does not count
+    assert torch.equal(ahead(other), plain(other))
+    assert torch.equal(ahead(batches[0]), plain(batches[0]))
+
+
+def test_training_reads_the_next_batch_ahead_and_the_next_stage_nothing_of_it(tmp_path):
+    data, run = small.images(tmp_path, 6), small.run(tmp_path)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    draw, waiting = run.training_pixels(data.images, "flip"), []
+
+    def loss_of(indices):
+        waiting.append([rows for rows, _ in draw.ahead])
+        assert waiting[-1][0] == indices.tolist()
+        return (weight - draw(indices).float().mean()).square().sum()
+
+    train([weight], loss_of, 6, Recipe(2, 0.1, 2), run, "fit")
+    assert [len(rows) for rows in waiting] == [2, 2, 1] * 2
+    assert draw.count.drawn == [2] * 6 and not draw.ahead
+    train([weight], lambda indices: weight.square().sum(), 6, Recipe(1, 0.1, 2), run, "next")
+    assert draw.count.drawn == [2] * 6 and not draw.ahead

@@ -17,7 +17,7 @@ from benchmark import metrics, oracle, records, scoring, tasks
 from benchmark.discovery import discover, hyperparameters
 from benchmark.errors import InputError
 from benchmark.method import Run
-from benchmark.report import cells, formats, tables
+from benchmark.report import cells, formats, second
 from benchmark.training import Recipe, train
 
 LABELS = np.eye(4, 3, dtype=np.float32)  # the fourth image shows nothing
@@ -218,7 +218,7 @@ def test_the_report_has_last_oracle_and_gap(tmp_path):
             why = "prompts, epoch 1: predict: NaN" if u.label == "coop" else None
             found[u] = best(found[u], gaps[u.label][turn], why)
     grid = cells.gather(units, fakes.store(tmp_path, list(found.values())))
-    table = tables.oracle(grid)
+    table = second.oracle(grid)
     assert table.labels == ("coop", "hpdval")
     assert [block.name for block in table.blocks] == ["coco-lt", "voc-fs-1"]
     assert table.blocks[0].columns == ("last", "oracle", "gap", "n")
@@ -240,7 +240,7 @@ COOP = ("coco-lt", "coop")
 def test_without_an_oracle_there_is_no_table(tmp_path):
     units = fakes.units(["coop"], ["coco-lt"], 2, 2)
     older = [fakes.record(u) for u in units]  # as before there was the field
-    assert tables.oracle(cells.gather(units, fakes.store(tmp_path, older))) is None
+    assert second.oracle(cells.gather(units, fakes.store(tmp_path, older))) is None
 
 
 def real_task(folder):

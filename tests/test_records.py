@@ -39,6 +39,13 @@ def test_names_on_disk(folder, tmp_path):
     assert records.read(path) == {"schema": 1, **RECORD}
 
 
+def test_a_record_is_named_as_its_unit():
+    record = RECORD | {"seed": 0, "episode": 3}
+    assert records.stem(record) == records.stem(UNIT) == f"coco-fs-1_coop_s0_e03_{UNIT.key[:10]}"
+    plain = dataclasses.replace(UNIT, episode=None, seed=2)
+    assert records.stem(plain) == f"coco-fs-1_coop_s2_{plain.key[:10]}"
+
+
 def test_a_record_that_cannot_be_written_leaves_the_old_one(folder):
     path = records.write(folder, UNIT, RECORD)
     with pytest.raises(ValueError):
@@ -141,4 +148,4 @@ def test_frame_completes_older_records(folder, tmp_path):
     frame = records.frame(tmp_path)
     assert sorted(frame["preprocess"]) == ["clip", "square"]
     assert frame.set_index("preprocess")["restriction"]["square"] == "1 of 2 training images"
-    assert frame["restriction"].isna().sum() == 1
+    assert frame["restriction"].isna().sum() == 1 and frame["scores_sha256"].isna().all()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from benchmark import compute, locks, records, runner
+from benchmark import compute, costs, locks, records, runner
 from benchmark.errors import InputError
 from benchmark.units import Unit
 
@@ -322,6 +322,38 @@ def test_order_keeps_what_shares_data_together(world):
         blocks = [(u.task, u.label) for u in found]
         assert all(blocks[i] == blocks[i + 1] for i in range(0, 8, 2))
     assert orders[0][0].task != orders[1][0].task  # they begin with different data
+
+
+def test_with_known_costs_the_longest_come_first_and_workers_begin_with_different_data():
+    def unit(task, label, seed):
+        return Unit(task, label, label, 1, (), "miniature", seed, None, task[:3], "t", "f")
+
+    tasks, labels = ("coco-lt", "voc-lt"), ("quick", "slow", "new")
+    units = tuple(unit(t, label, seed) for t in tasks for label in labels for seed in (0, 1))
+    known = {costs.name(u): 90.0 if u.label == "slow" else 1.0 for u in units if u.label != "new"}
+    job = runner.Job(units, "s", None, None, None, None, devices=("cpu",) * 2, costs=known)
+    orders = [runner.order(job, index) for index in (0, 1)]
+    for found in orders:
+        assert sorted(found, key=units.index) == list(units)
+        assert [u.label for u in found] == ["new"] * 4 + ["slow"] * 4 + ["quick"] * 4
+    assert orders[0][0].task != orders[1][0].task
+    alone = runner.Job(units, "s", None, None, None, None, devices=("cpu",), costs=known)
+    assert runner.order(alone, 0) == list(units)
+
+
+def test_costs_come_from_the_first_folder_that_knows_a_unit(tmp_path):
+    def put(folder, unit, **seconds):
+        record = {"key": unit.key, "suite": "s", "scale": "miniature", "task": unit.task}
+        rest = {"label": unit.label, "status": "done", "seed": 0, "episode": unit.episode}
+        records.write(folder, unit, {**record, **rest, "seconds": seconds})
+
+    here, other = (records.paths(tmp_path / x, "s", "miniature") for x in ("here", "other"))
+    units = [Unit("voc-fs-1", "a", "a", 1, (), "m", 0, e, "s", "t", "f") for e in (1, 2)]
+    assert costs.known([here, other]) == {}
+    put(other, units[0], fit=1.0, base=5.0)
+    put(other, units[1], fit=1.0, base=5.0, shared=2.0)
+    put(here, units[0], fit=9.0, predict=0.5, base=None)
+    assert costs.known([here, other]) == {("voc-fs-1", "a", 0, 1): 9.5, ("voc-fs-1", "a", 0, 2): 3}
 
 
 def test_devices(monkeypatch):

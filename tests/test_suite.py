@@ -123,6 +123,10 @@ def test_preprocessing_by_entry_override_and_flag(tmp_path):
     assert set(preprocesses(flag).values()) == {"clip-448"}
     plain = suite.expand(whole, WORLD, preprocess="clip")
     assert [u.key for u in plain] == [u.key for u in expand(tmp_path)]
+    bits = {u.precision for u in suite.expand(whole, WORLD, bits="half-features+bf16")}
+    assert bits == {"bf16+half-features"}
+    with pytest.raises(InputError, match="unknown precision 'bf15'"):
+        suite.expand(whole, WORLD, bits="bf15")
     with pytest.raises(InputError, match="unknown preprocessing 'clop'"):
         suite.expand(whole, WORLD, preprocess="clop")
 
@@ -166,6 +170,7 @@ def test_preprocessing_by_entry_override_and_flag(tmp_path):
             "preprocess: sqare",
             ["methods.slow: preprocess", "preprocessing 'sqare'", "'square'"],
         ),
+        ("method: coop", "precision: bf15", ["methods.slow: precision", "'bf16'"]),
         ("method: coop", "preprocess: 448", ["methods.slow: preprocess", "text"]),
         (
             "set: {lr: 0.01}",
@@ -220,6 +225,7 @@ CHANGES = {
     "backbone": "ViT",
     "weights_sha256": "00",
     "preprocess": "square",
+    "precision": "bf16",
 }
 
 

@@ -191,14 +191,15 @@ def install(folder: Path, put=setattr) -> None:
     from benchmark.report import figures
 
     backbone = backbones.Backbone("tiny", "tiny", folder, "0" * 64)
-    put(miniature, "build", types.SimpleNamespace(ensure=lambda cache: folder))
+    build = types.SimpleNamespace(ensure=lambda cache: folder, there=lambda cache: None)
+    put(miniature, "build", build)
     put(splits, "FOLDER", folder / "splits")
     put(backbones, "resolve", lambda spec, scale, download: backbone)
     put(discovery, "_FOLDERS", ())  # shipped methods: importing them takes seconds
-    put(figures, "draw", lambda grid: {})  # test_report.py looks at the figures
+    put(figures, "draw", lambda *parts: {})  # test_figures.py looks at them
     frozen = types.SimpleNamespace(check_frozen=lambda: None)
     put(compute, "clip", types.SimpleNamespace(load=lambda backbone, device, size: frozen))
-    put(compute, "FeatureStore", lambda clip, cache, how: types.SimpleNamespace(clip=clip))
+    put(compute, "FeatureStore", lambda clip, cache, how, **_: types.SimpleNamespace(clip=clip))
 
 
 if "TINY" in os.environ and __name__ in ("__main__", "__mp_main__"):

@@ -35,13 +35,23 @@ class _Picture:
     objects: list[dict]
 
 
+def there(cache: Path) -> Path | None:
+    """The miniature's data root below `cache`; None while it is not built."""
+    root = _root(cache)
+    return root if root.is_dir() else None
+
+
+def _root(cache: Path) -> Path:
+    return cache / f"miniature-{VERSION}-{_digest()}"
+
+
 def ensure(cache: Path) -> Path:
     """The miniature's data root below `cache`, built if it is not there.
 
     Safe when several processes start at once; an interrupted build leaves nothing behind that a
     later one would take for whole.
     """
-    root = cache / f"miniature-{VERSION}-{_digest()}"
+    root = _root(cache)
     if root.is_dir():
         return root
     cache.mkdir(parents=True, exist_ok=True)

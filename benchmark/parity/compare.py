@@ -107,7 +107,7 @@ def dualcoop(vectors: Vectors) -> Iterator[Item]:
     labels = vectors.get("io.labels", "N", "C")
     key = vectors.only(rf"io\.asl_sum_{_ASYMMETRIC}")
     for road, encode in model.roads(clip, vectors, *contexts.values()):
-        logits = two_way_logits(regions, *map(encode, contexts.values()))
+        logits = two_way_logits(regions, *encode.several(list(contexts.values())))
         loss = losses.two_way_asymmetric(logits, labels, *map(float, key.groups()))
         loss = loss * len(labels)  # theirs is the sum over the images
         slopes = torch.autograd.grad(loss, list(contexts.values()))
@@ -129,7 +129,7 @@ def hpdval_released(vectors: Vectors) -> Iterator[Item]:
     contexts = {view: model.context(vectors, f"io.ctx_{view}") for view in ("global", "local")}
     alpha, k = vectors.constant(("alpha",), ALPHA), _share(vectors)
     for road, encode in model.roads(clip, vectors, *contexts.values()):
-        text = {view: encode(context) for view, context in contexts.items()}
+        text = equations.hierarchical_prompts(encode, contexts, template)
         inputs = whole, patches, text["global"], text["local"], alpha, k
         raw = equations.released_raw_scores(*inputs)
         score = equations.SCORES[preset.similarity](*inputs)
@@ -226,6 +226,8 @@ def items(vectors: Vectors) -> Iterator[Item]:
     """A file's items; InputError where its tensors do not fit each other."""
     try:
         yield from FILES[vectors.path.name](vectors)
-    except (RuntimeError, IndexError) as error:
+    except (RuntimeError, IndexError, InputError) as error:
+        if str(vectors.path) in str(error):
+            raise  # it names what is wrong already
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{vectors.path}: its tensors do not fit together ({reason})") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import torch
@@ -63,14 +63,12 @@ def context(vectors: Vectors, key: str) -> Tensor:
     return vectors.get(key, *classes, f"M of {key}", "W").requires_grad_()
 
 
-def roads(clip: Clip, vectors: Vectors, *contexts: Tensor) -> Iterator[tuple[str, Callable]]:
+def roads(clip: Clip, vectors: Vectors, *contexts: Tensor) -> Iterator[tuple[str, PromptEncoder]]:
     """The ways to encode the class names under such contexts, each with a mark for its items."""
-    encoder = PromptEncoder(clip, vectors.class_names)
-    if all(context.ndim == 3 for context in contexts):
-        yield "", encoder
-        return
-    yield ", fast", encoder
-    yield ", plain", encoder.plain
+    specific = all(context.ndim == 3 for context in contexts)
+    yield "" if specific else ", fast", PromptEncoder(clip, vectors.class_names, plain=False)
+    if not specific:
+        yield ", plain", PromptEncoder(clip, vectors.class_names, plain=True)
 
 
 @cache

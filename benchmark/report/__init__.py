@@ -13,43 +13,68 @@ if TYPE_CHECKING:
     from benchmark.units import Unit
 
 PLAIN = Arrangement()  # no tables but the general ones
+# How the names of the files begin that a report writes, and that a later one may take away.
+OURS = (
+    "table_", "ablation_", "groups_", "frequency_", "gains_", "training_", "cost_", "fewshot.",
+    "sensitivity.", "predictions_", "maps_", "beside_", "significance.md", "significance.csv",
+)  # fmt: skip
 
 
-def write(units: Sequence[Unit], results: Path, arrangement: Arrangement = PLAIN) -> Path:
+def write(
+    units: Sequence[Unit],
+    results: Path,
+    arrangement: Arrangement = PLAIN,
+    images: Path | None = None,
+) -> Path:
     """Write `results`/report from `results`/records and return the path of its report.md.
 
     `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
-    unit's key are left out. InputError when one task's records mix splits or the folder cannot be
-    written.
+    unit's key are left out. `images`: the data root; without it the figures that show pictures
+    are left out. InputError when one task's records mix splits or the folder cannot be written.
     """
-    from benchmark.report import ablations, cells, curves, figures, formats, page, tables
+    from benchmark.report import (
+        ablations,
+        bootstrap,
+        cells,
+        figures,
+        formats,
+        html,
+        page,
+        pictures,
+        sections,
+        significance,
+    )
 
     whole = cells.gather(units, results)
     grid = ablations.general(whole, arrangement)
-    own = [(layout.title, table) for layout, table in ablations.all_of(whole, arrangement)]
+    pairs = bootstrap.significance(whole, results)
+    parts = sections.main(whole, grid, arrangement, pairs)
+    parts += sections.further(whole, grid)
     files: dict[str, bytes] = {}
-    for table in (tables.long_tailed(grid), tables.few_shot(grid), *(table for _, table in own)):
-        if table:
-            files[f"{table.name}.md"] = formats.markdown(table).encode()
-            files[f"{table.name}.csv"] = formats.comma(table, whole).encode()
-            files[f"{table.name}.tex"] = formats.latex(table).encode()
-    drawn = figures.draw(grid) | curves.draw(whole, arrangement)
+    for part in parts:
+        files |= formats.files(part.table, whole)
+    files |= significance.files(pairs, whole)
+    drawn = figures.draw(whole, grid, arrangement, results, images)
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
-    files["report.md"] = page.page(whole, grid, captions, own).encode()
+    note = pictures.absent(grid, results, images)
+    files["report.md"] = page.page(whole, parts, captions, note).encode()
+    files["index.html"] = html.page(
+        whole, parts, drawn, files, results, images, pairs, note
+    ).encode()
     _replace(results / "report", files)
     return results / "report" / "report.md"
 
 
 def summary(units: Sequence[Unit], results: Path, arrangement: Arrangement = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
-    from benchmark.report import ablations, cells, formats, tables
+    from benchmark.report import ablations, bootstrap, cells, formats, sections
 
     whole = cells.gather(units, results)
     grid = ablations.general(whole, arrangement)
-    own = [table for _, table in ablations.all_of(whole, arrangement)]
-    found = (tables.long_tailed(grid), tables.few_shot(grid), *own)
-    return "\n".join(formats.text(table) for table in found if table)
+    pairs = bootstrap.significance(whole, results)
+    parts = sections.main(whole, grid, arrangement, pairs)
+    return "\n".join(formats.text(part.table) for part in parts)
 
 
 def compare(units: Sequence[Unit], results: Path, reference: Path) -> str:
@@ -65,14 +90,12 @@ def _replace(folder: Path, files: dict[str, bytes]) -> None:
     does not have, such as figures of a task no longer asked for."""
     from benchmark.records import atomic
 
-    general = ("table_lt.", "table_fs.", "groups_", "frequency_", "fewshot.")
-    ours = (*general, "ablation_", "sensitivity.")
     try:
         for name, content in files.items():
             with atomic(folder / name) as beside:
                 beside.write_bytes(content)
         for old in folder.iterdir():
-            if old.name.startswith(ours) and old.name not in files:
+            if old.name.startswith(OURS) and old.name not in files:
                 old.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(

@@ -48,7 +48,8 @@ def tasks_of(grid: Grid, layout: Layout) -> list[str]:
     """The long-tailed tasks with a unit of the layout: those that it names, then the others."""
     labels = labels_of(grid, layout)
     found = [t for t in grid.long_tailed if any((t, x) in grid.cells for x in labels)]
-    return [t for t in layout.tasks if t in found] + [t for t in found if t not in layout.tasks]
+    others = [t for t in tables.in_order(found) if t not in layout.tasks]
+    return [t for t in layout.tasks if t in found] + others
 
 
 def _table(grid: Grid, layout: Layout, labels: list[str]) -> Table:

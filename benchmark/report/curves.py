@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,8 @@ from benchmark.layouts import Arrangement, Layout
 from benchmark.report import style
 from benchmark.report.ablations import labels_of, tasks_of
 from benchmark.report.cells import Grid, value
-from benchmark.report.tables import about, in_short
+from benchmark.report.style import Drawn
+from benchmark.report.tables import about, in_order, in_short
 
 NAME = "sensitivity"  # the figure's file
 WIDE = 4  # the axis is logarithmic where the largest value is this many times the smallest
@@ -20,8 +21,8 @@ WIDE = 4  # the axis is logarithmic where the largest value is this many times t
 Point = tuple[float, tuple[float, ...]]  # the hyperparameter's value; mAP of each seed
 
 
-def draw(grid: Grid, arrangement: Arrangement) -> dict[str, tuple[bytes, str]]:
-    """{file name: (bytes, caption)} of the figure; none where no curve has two points."""
+def figures(grid: Grid, arrangement: Arrangement) -> Iterator[Drawn]:
+    """The figure, if any curve has two points."""
     swept = [x for x in arrangement.layouts if x.curve]
     panels = {
         (task, layout.name): found
@@ -30,19 +31,17 @@ def draw(grid: Grid, arrangement: Arrangement) -> dict[str, tuple[bytes, str]]:
         if len(found := points(grid, layout, task)) > 1
     }
     if not panels:
-        return {}
-    tasks = [task for task in grid.long_tailed if any(task == at for at, _ in panels)]
+        return
+    tasks = [t for t in in_order(grid.long_tailed) if any(t == task for task, _ in panels)]
     names = {name for _, name in panels}
-    with style.applied():
-        figure = _figure(grid, tasks, [x for x in swept if x.name in names], panels)
-        files = style.rendered(figure)
-    caption = (
+    yield Drawn(
+        NAME,
+        _figure(grid, tasks, [x for x in swept if x.name in names], panels),
         f"Sensitivity, {', '.join(tasks)}, {about(grid, tasks, named=False)}: total mAP against "
         f"{', '.join(x.curve.axis for x in swept if x.name in names)}; points are means, whiskers "
         "sample standard deviations over seeds, small dots single seeds; dashed: the paper's "
-        "setting."
+        "setting.",
     )
-    return {f"{NAME}.{kind}": (content, caption) for kind, content in files.items()}
 
 
 def points(grid: Grid, layout: Layout, task: str) -> list[Point]:
@@ -71,13 +70,8 @@ def _figure(
         for axes, layout in zip(row, layouts, strict=True):
             _panel(axes, panels.get((task, layout.name), []), layout)
         row[0].set_ylabel(f"{task}: total mAP (%)")
-    figure.suptitle("Sensitivity to hyperparameters\n", x=0.005, ha="left", weight="bold", size=13)
     words = f"{in_short(grid, tasks)}; mean and std over seeds; dashed: the paper's setting"
-    below = every[0][0].annotate(
-        words, (0, 1), (0, 9), xycoords="axes fraction", textcoords="offset points", va="bottom",
-        fontsize=9.5, color=style.FAINT,
-    )  # fmt: skip
-    below.set_in_layout(False)  # wider than its panel, in the room of the title's empty line
+    style.heading(figure, "Sensitivity to hyperparameters", words)
     return figure
 
 

@@ -7,9 +7,12 @@ import io
 import textwrap
 from collections.abc import Sequence
 
+from benchmark.report import as_shown
 from benchmark.report.cells import Grid, Stat, restrictions, shots
-from benchmark.report.tables import LONG_TAILED, METRIC, Entry, Table
+from benchmark.report.tables import METRIC, Entry, Table
 
+TIED = "†"
+_SAME = "is not distinguishable from the best of its column (see significance.md)."
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -36,12 +39,20 @@ def md_text(text: str) -> str:
 def plain(entry: Entry) -> str:
     """`32.51 ± 0.40`, with `(n)` where the entry carries one; `± -` when n = 1."""
     if entry.stat is None:
-        return entry.word
-    return f"{_number(entry.stat)}{f' ({entry.count})' if entry.count else ''}"
+        return f"{entry.word} [{entry.mark}]" if entry.mark else entry.word
+    tied = TIED if entry.tied else ""
+    return f"{_number(entry.stat)}{f' ({entry.count})' if entry.count else ''}{tied}"
 
 
 def _number(stat: Stat) -> str:
     return f"{stat.mean:.2f} ± {'-' if stat.std is None else f'{stat.std:.2f}'}"
+
+
+def files(table: Table, grid: Grid) -> dict[str, bytes]:
+    """{file name: content}: the table as Markdown, CSV and LaTeX."""
+    values = comma(table, grid) if table.of_cells else as_shown.comma(table, grid)
+    texts = {"md": markdown(table), "csv": values, "tex": latex(table)}
+    return {f"{table.name}.{kind}": text.encode() for kind, text in texts.items()}
 
 
 # -- Markdown -----------------------------------------------------------------------------------
@@ -50,8 +61,9 @@ def _number(stat: Stat) -> str:
 def markdown(table: Table) -> str:
     """The table under its caption: one grid per task when stacked, else one for all blocks."""
     marks = " **Best** and *second* of each column are marked." if table.ranked else ""
+    marks += f" {TIED} {_SAME}" if table.tied else ""
     parts = [md_text(table.caption) + marks]
-    for title, head, rows in _grids(table):
+    for title, head, rows in _grids(table, table.stacked):
         lines = [f"### {md_text(title)}", ""] if title else []
         lines.append("| " + " | ".join(map(md_text, (*table.factors, *head))) + " |")
         lines.append("|" + " :-- |" * len(table.factors) + " --: |" * len(head))
@@ -66,14 +78,14 @@ def markdown(table: Table) -> str:
 def _md_entry(entry: Entry) -> str:
     mark = {1: "**", 2: "*"}.get(entry.rank, "")
     if entry.stat is None:
-        return md_text(entry.word)
+        return md_text(plain(entry))
     mean, _, rest = plain(entry).partition(" ")
     return f"{mark}{mean}{mark} {rest}"
 
 
-def _grids(table: Table) -> list[tuple[str, list[str], list[list[Entry]]]]:
+def _grids(table: Table, stacked: bool) -> list[tuple[str, list[str], list[list[Entry]]]]:
     """(title, columns, rows) for each grid that Markdown and plain text show."""
-    if table.stacked:
+    if stacked:
         return [(b.name, list(b.columns), [list(r) for r in b.rows]) for b in table.blocks]
     head = [f"{b.name} {column}" for b in table.blocks for column in b.columns]
     rows = [
@@ -89,16 +101,27 @@ def _grids(table: Table) -> list[tuple[str, list[str], list[list[Entry]]]]:
 def text(table: Table, width: int = 100) -> str:
     """The table for a terminal: aligned columns, the best of each column with a star."""
     marks = " * marks the best of a column." if table.ranked else ""
+    marks += f" {TIED} {_SAME}" if table.tied else ""
     lines = textwrap.wrap(table.caption + marks, width)
-    for title, head, rows in _grids(table):
-        body = [[f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row] for row in rows]
-        first = table.factors if table.rows else (title,)
-        cells = [[*first, *(f"{h} " for h in head)]]
-        cells += [[*texts, *row] for texts, row in zip(table.leading, body, strict=True)]
-        lines += ["", *([title] if table.rows else []), *aligned(cells, len(first))]
+    beside = _lines(table, stacked=False)
+    narrow = not table.stacked and max(map(len, beside)) <= width
+    lines += beside if narrow else _lines(table, stacked=True)
     for note in table.notes:
         lines += textwrap.wrap(note, width, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
+
+
+def _lines(table: Table, stacked: bool) -> list[str]:
+    """Its grids, each after an empty line; a block's name stands in the head or above."""
+    lines = []
+    for title, head, rows in _grids(table, stacked):
+        body = [[f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row] for row in rows]
+        above = [title] if title and table.rows else []
+        first = table.factors if above or not title else (title,)
+        cells = [[*first, *(f"{h} " for h in head)]]
+        cells += [[*texts, *row] for texts, row in zip(table.leading, body, strict=True)]
+        lines += ["", *above, *aligned(cells, len(first))]
+    return lines
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
@@ -120,6 +143,7 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
 def latex(table: Table) -> str:
     """A `table*` for \\usepackage{booktabs}, with the notes as small print below."""
     marks = " \\textbf{Best} and \\underline{second} are marked." if table.ranked else ""
+    marks += f" $^\\dagger$ {_SAME.partition(' (')[0]}." if table.tied else ""
     width = len(table.factors)
     spec = "l" * width + "".join("@{\\hskip 1.2em}" + "r" * len(b.columns) for b in table.blocks)
     tops, rules, start = [], [], 1 + width
@@ -129,6 +153,7 @@ def latex(table: Table) -> str:
         rules.append(f"\\cmidrule(lr){{{start}-{start + span - 1}}}")
         start += span
     heads = [tex_text(c) for b in table.blocks for c in b.columns]
+    named = any(block.name for block in table.blocks)
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table*}[t]",
@@ -137,8 +162,7 @@ def latex(table: Table) -> str:
         f"\\label{{tab:{table.name.replace('_', '-')}}}",
         f"\\begin{{tabular}}{{{spec}}}",
         "\\toprule",
-        " & ".join([*[""] * width, *tops]) + " \\\\",
-        "".join(rules),
+        *([" & ".join([*[""] * width, *tops]) + " \\\\", "".join(rules)] if named else []),
         " & ".join([*map(tex_text, table.factors), *heads]) + " \\\\",
         "\\midrule",
     ]
@@ -152,11 +176,13 @@ def latex(table: Table) -> str:
 
 def _tex_entry(entry: Entry) -> str:
     if entry.stat is None:
-        return "--" if entry.word == "-" else tex_text(entry.word)
+        mark = f"$^{{{entry.mark}}}$" if entry.mark else ""
+        return ("--" if entry.word == "-" else tex_text(entry.word)) + mark
     mean = f"{entry.stat.mean:.2f}"
     mean = {1: f"\\textbf{{{mean}}}", 2: f"\\underline{{{mean}}}"}.get(entry.rank, mean)
     std = "--" if entry.stat.std is None else f"{entry.stat.std:.2f}"
     tail = f" ({entry.count})" if entry.count else ""
+    mean += "$^\\dagger$" if entry.tied else ""
     return f"{mean} {{\\tiny$\\pm$\\,{std}{tail}}}"
 
 
@@ -166,7 +192,8 @@ def _tex_entry(entry: Entry) -> str:
 def comma(table: Table, grid: Grid) -> str:
     """One row for each task and label, full precision; empty where there is no number."""
     fewshot, own = table.name == "table_fs", bool(table.rows)
-    metrics = ("novel",) if fewshot else (*LONG_TAILED, "softmax") if own else LONG_TAILED
+    shown = [c for c in table.blocks[0].columns if c != "n"]
+    metrics = ["novel"] if fewshot else [*shown, "softmax"] if own else shown
     stream = io.StringIO()
     out = csv.writer(stream, lineterminator="\n")
     split = ["dataset", "shots"] if fewshot else table.factors if own else []

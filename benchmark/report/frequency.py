@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,23 @@ from matplotlib.lines import Line2D
 
 from benchmark.report import style
 from benchmark.report.cells import Grid, stat
-from benchmark.report.tables import in_short, named
+from benchmark.report.style import Drawn
+from benchmark.report.tables import about, drawn_labels, in_short, named
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
+
+
+def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+    """The figure of one task; none while no class has an AP."""
+    labels = drawn_labels(grid, [task])
+    if any(per_class(grid.cell(task, label).done)[0].size for label in labels):
+        yield Drawn(
+            f"frequency_{task}",
+            frequency(grid, task, labels),
+            f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
+            "against its number of training images; lines are smoothed.",
+        )
 
 
 def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:

@@ -8,50 +8,37 @@ from collections.abc import Iterable, Sequence
 from benchmark.report import tables
 from benchmark.report.cells import Grid, preprocess, restrictions
 from benchmark.report.formats import markdown, md_text
-from benchmark.report.tables import Table
+from benchmark.report.sections import Section
 
 
-def page(
-    whole: Grid, grid: Grid, figures: dict[str, str], own: Sequence[tuple[str, Table]] = ()
-) -> str:
-    """The page as Markdown: facts of the `whole`, general tables of the `grid`, a part of it.
+def page(whole: Grid, sections: Sequence[Section], figures: dict[str, str], note: str = "") -> str:
+    """The page as Markdown: facts of the `whole`, every section's table, and the figures.
 
-    `figures`: {file name: caption} of the .png files beside it; `own`: the suite's own tables
-    with their titles.
+    `figures`: {file name: caption} of the .png files beside it; `note`: which are left out.
     """
     parts = [
         f"# {md_text(whole.suite)}, {md_text(tables.in_short(whole, whole.tasks))}",
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
-        _facts(whole),
+        _two_columns(facts(whole)),
     ]
-    for title, table in (
-        ("Long-tailed tasks", tables.long_tailed(grid)),
-        ("Few-shot tasks", tables.few_shot(grid)),
-        ("Long-tailed tasks after a softmax", tables.softmax(grid)),
-        ("Few-shot tasks after a class-balanced redraw", tables.redraw(grid)),
-        ("Best epoch on test (oracle)", tables.oracle(whole)),
-    ):
-        if table:
-            parts += [f"## {title}", markdown(table).rstrip()]
-            parts += _files(table.name) if table.name in ("table_lt", "table_fs") else []
-    for title, table in own:
-        parts += [f"## {md_text(title)}", markdown(table).rstrip(), *_files(table.name)]
+    for section in sections:
+        name = section.table.name
+        parts += [f"## {md_text(section.title)}", markdown(section.table).rstrip()]
+        parts.append(f"As files: [{name}.csv]({name}.csv), [{name}.tex]({name}.tex).")
     if figures:
         parts.append("## Figures")
     for name, caption in figures.items():
         vector = name.removesuffix(".png") + ".svg"
         parts.append(f"![{md_text(caption.split(':')[0])}]({name})")
         parts.append(f"{md_text(caption)} ([svg]({vector}))")
+    if note:
+        parts.append(md_text(note))
     return "\n\n".join(parts) + "\n"
 
 
-def _files(name: str) -> list[str]:
-    return [f"As files: [{name}.csv]({name}.csv), [{name}.tex]({name}.tex)."]
-
-
-def _facts(grid: Grid) -> str:
-    """What the numbers rest on, as a two-column table."""
+def facts(grid: Grid) -> list[tuple[str, str]]:
+    """What the numbers rest on, as (name, text), without those that have nothing to say."""
     records = grid.records
     done = [r for r in records if r.get("status") == "done"]
     kinds = Counter(r.get("status") for r in records)
@@ -75,8 +62,12 @@ def _facts(grid: Grid) -> str:
         ("device", _list(str(p["device"]) for p in origin if p.get("device"))),
         ("computing time", f"{_seconds(done) / 60:.1f} minutes, summed over units"),
     ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _two_columns(rows: list[tuple[str, str]]) -> str:
     lines = ["| | |", "| :-- | :-- |"]
-    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows if text)])
+    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
 
 
 def _seconds(done: list[dict]) -> float:

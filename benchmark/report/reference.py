@@ -1,4 +1,4 @@
-"""How a user's results agree with the reference records, cell by cell."""
+"""Whether two sets of results agree, cell by cell; and a user's with the reference records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.report.cells import Cell, Grid, Stat, load, preprocess, stat, value
+from benchmark.records import LATER
+from benchmark.report.cells import Cell, Grid, Stat, load, stat, value
 from benchmark.report.formats import aligned
 from benchmark.report.tables import scale_words
 
@@ -19,6 +20,7 @@ SETTINGS = (
     "backbone",
     "weights_sha256",
     "preprocess",
+    "precision",
 )
 
 
@@ -52,8 +54,7 @@ def judge(cell: Cell, done: list[dict]) -> Verdict:
     """The verdict on one cell's headline mAP, given all done records of the reference."""
     where = (cell.task, cell.label)
     named = [r for r in done if (r["task"], r["label"]) == where]
-    by_key = {record["key"]: record for record in done}
-    pairs = [(r, by_key[r["key"]]) for r in cell.done if r["key"] in by_key]
+    pairs = same_units(cell, done)
     if not pairs and not named:
         return Verdict(*where, "new")
     if not cell.done:
@@ -61,9 +62,20 @@ def judge(cell: Cell, done: list[dict]) -> Verdict:
     if not pairs:
         ours, theirs = _stat(cell.done), _stat(named)
         return Verdict(*where, "other settings", ours, theirs, _difference(cell.done[0], named[0]))
-    gaps = [abs((value(a, "headline") or 0.0) - (value(b, "headline") or 0.0)) for a, b in pairs]
+    gaps = [abs(gap) for gap in differences(pairs)]
     kind = "identical" if max(gaps) == 0 else "close" if max(gaps) <= CLOSE else "differs"
     return Verdict(*where, kind, _stat([a for a, _ in pairs]), _stat([b for _, b in pairs]))
+
+
+def same_units(cell: Cell, done: list[dict]) -> list[tuple[dict, dict]]:
+    """The cell's done records, each with the other side's record of the same key."""
+    by_key = {record["key"]: record for record in done}
+    return [(r, by_key[r["key"]]) for r in cell.done if r["key"] in by_key]
+
+
+def differences(pairs: list[tuple[dict, dict]]) -> list[float]:
+    """The headline mAP of each first record minus the second's."""
+    return [(value(a, "headline") or 0.0) - (value(b, "headline") or 0.0) for a, b in pairs]
 
 
 def _stat(records: list[dict] | tuple[dict, ...]) -> Stat | None:
@@ -72,7 +84,7 @@ def _stat(records: list[dict] | tuple[dict, ...]) -> Stat | None:
 
 def _difference(ours: dict, theirs: dict) -> str:
     """The names of the settings in which two records differ."""
-    ours, theirs = ({**r, "preprocess": preprocess(r)} for r in (ours, theirs))
+    ours, theirs = ({**LATER, **record} for record in (ours, theirs))
     names = [name for name in SETTINGS if ours.get(name) != theirs.get(name)]
     if "hyperparameters" in names:
         a, b = ours.get("hyperparameters") or {}, theirs.get("hyperparameters") or {}

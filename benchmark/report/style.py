@@ -32,6 +32,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-", (0, (6, 1.5, 1.2, 1.5)))
 
 INK = "#222222"  # text and bar edges
 FAINT = "#6B6B6B"  # subtitles, notes
+WRONG = "#A33B00"  # a label that is not true; a sign says so as well
 GRID = "#E3E3E3"
 BAND = "#F5F6F8"  # background of every other group
 
@@ -69,6 +70,15 @@ class Look:
     hatch: str
     marker: str
     dash: object
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, the stem of its files and its caption; what stands before the colon names it."""
+
+    name: str
+    figure: Figure
+    caption: str
 
 
 def look(index: int) -> Look:
@@ -110,6 +120,14 @@ def headings(axes: Axes, title: str, subtitle: str) -> None:
     axes.annotate(subtitle, xytext=(0, 11), fontsize=9.5, color=FAINT, va="bottom", **at)
 
 
+def heading(figure: Figure, title: str, subtitle: str) -> None:
+    """As `headings`, above all panels of a figure; the empty lines of a title keep the room."""
+    size = figure.get_figheight()
+    figure.suptitle("\n", fontsize=14)
+    figure.text(0.012, 1 - 0.06 / size, title, fontsize=13, fontweight="bold", va="top")
+    figure.text(0.012, 1 - 0.31 / size, subtitle, fontsize=9.5, color=FAINT, va="top")
+
+
 def bar(axes: Axes, x: float, height: float, width: float, look: Look) -> tuple[Patch, Patch]:
     """A bar with a white hatch and a dark outline, as (filling, outline)."""
     filling = axes.bar(
@@ -137,12 +155,24 @@ def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str
 
 
 def rendered(figure: Figure) -> dict[str, bytes]:
-    """The figure as {"png": bytes, "svg": bytes}, without dates or program versions inside."""
+    """The figure as {"png": bytes, "svg": bytes}, without dates or program versions inside.
+
+    Laid out once, since that takes longer than the drawing. An .svg has fewer dots per inch: they
+    are those of the pictures inside it, which make it large.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(160)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # what it arranged stays
+    part = figure.get_tightbbox(renderer).padded(0.15)
     out = {}
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+    for kind, dots, metadata in (
+        ("png", 160, {"Software": None}),
+        ("svg", 84, {"Date": None, "Creator": None}),
+    ):
         stream = io.BytesIO()
-        figure.savefig(
-            stream, format=kind, dpi=160, metadata=metadata, bbox_inches="tight", pad_inches=0.15
-        )
+        figure.savefig(stream, format=kind, dpi=dots, metadata=metadata, bbox_inches=part)
         out[kind] = stream.getvalue()
     return out

@@ -1,4 +1,7 @@
-"""The tables of a report as data: which method and metric stand where, and the notes below."""
+"""The tables of a report as data: which method and metric stand where, and the notes below.
+
+Here are the two general ones and what all tables are made with.
+"""
 
 from __future__ import annotations
 
@@ -21,28 +24,40 @@ UNRANKED = ("var", "n", "gap")  # a small variance of bad APs is no merit
 
 @dataclass(frozen=True)
 class Entry:
-    """One field of a table: a Stat, or else a word. `rank` 1 is the column's best, 2 the second."""
+    """One field of a table: a Stat, or else a word. `rank` 1 is the column's best, 2 the second.
+
+    `tied`: not the best mean of its column, but not distinguishable from it either; `mark`: the
+    numbers of the notes below that it carries, as in `1,3`.
+    """
 
     stat: Stat | None = None
     word: str = "-"
     count: str = ""  # n behind the number, where the block has no column for it
     rank: int = 0
+    tied: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Columns that belong together; `rows` holds one list of entries per label of the table."""
+    """Columns that belong together; `rows` holds one list of entries per label of the table.
+
+    `headlines` names the task whose headline mAP a column shows, "" for any other column.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
+    headlines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """`stacked`: plain text and Markdown show the blocks below each other, not side by side.
+    """`stacked`: Markdown shows the blocks below each other, not side by side; plain text does so
+    as well where they are too wide.
 
     `rows` are the texts of the leading columns, which `factors` head; without, the labels.
+    `of_cells`: each field is a metric of a label on a task, so that its CSV can say more than it.
     """
 
     name: str
@@ -53,6 +68,7 @@ class Table:
     stacked: bool
     factors: tuple[str, ...] = ("method",)
     rows: tuple[tuple[str, ...], ...] = ()
+    of_cells: bool = True
 
     @property
     def leading(self) -> tuple[tuple[str, ...], ...]:
@@ -63,6 +79,11 @@ class Table:
     def ranked(self) -> bool:
         """Whether any column has a best value to mark."""
         return any(entry.rank for block in self.blocks for row in block.rows for entry in row)
+
+    @property
+    def tied(self) -> bool:
+        """Whether any entry is marked as not distinguishable from the best."""
+        return any(entry.tied for block in self.blocks for row in block.rows for entry in row)
 
 
 def scale_words(scale: str) -> str:
@@ -85,62 +106,16 @@ def in_short(grid: Grid, tasks: Sequence[str]) -> str:
 def long_tailed(grid: Grid) -> Table | None:
     """Total, head, medium and tail mAP and variance on every long-tailed task."""
     caption = (
-        f"Long-tailed tasks, {about(grid, grid.long_tailed)}: mAP in percent of all, head, medium "
-        "and tail classes and the population variance of per-class AP; mean ± sample standard "
-        "deviation over n seeds."
+        f"Long-tailed tasks (the paper's Table I), {about(grid, grid.long_tailed)}: mAP in percent "
+        "of all, head, medium and tail classes and the population variance of per-class AP; mean ± "
+        "sample standard deviation over n seeds."
     )
-    return stacked(grid, "table_lt", caption, LONG_TAILED, grid.long_tailed)
+    return stacked(grid, "table_lt", caption, LONG_TAILED, in_order(grid.long_tailed))
 
 
-def softmax(grid: Grid) -> Table | None:
-    """Total mAP without and with a per-image softmax, of the methods that record it."""
-    caption = (
-        f"Second metric, {about(grid, grid.long_tailed)}: total mAP of raw scores (the headline) "
-        "and after a softmax over each image's classes, for methods that score with CLIP logits."
-    )
-    tasks = grid.long_tailed
-    labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "map_softmax")]
-    return stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
-
-
-def redraw(grid: Grid) -> Table | None:
-    """Novel-class mAP on the natural test images and on LaSO's redraw of them, where recorded."""
-    labels = grid.labels_of(grid.few_shot)
-    tasks = [task for task in grid.few_shot if _have(grid, [task], labels, "map_redraw")]
-    caption = (
-        f"Second test protocol of COCO's few-shot tasks, {about(grid, tasks)}: mAP over the novel "
-        "classes in percent on every test image once (the headline) and on LaSO's class-balanced "
-        "redraw of them, 40,504 draws with repeats, as published numbers have it; mean ± sample "
-        "standard deviation over n episodes."
-    )
-    return stacked(grid, "table_redraw", caption, ("novel", "redraw"), tasks)
-
-
-def oracle(grid: Grid) -> Table | None:
-    """mAP of the last epoch and of the best one on the test images, where --oracle asked."""
-    tasks = [t for t in grid.tasks if _have(grid, [t], grid.labels, "oracle")]
-    labels = [x for x in grid.labels if _have(grid, tasks, [x], "oracle")]
-    caption = (
-        f"Best epoch on test (oracle), {about(grid, tasks)}: mAP in percent after the last epoch "
-        "(the headline, in few-shot tasks over the novel classes), of the best epoch on test "
-        "(oracle), and the gap between them. The oracle chooses each unit's epoch by its test "
-        "images: an upper bound, not a result. Mean ± sample standard deviation over n units."
-    )
-    table = stacked(grid, "table_oracle", caption, ("last", "oracle", "gap"), tasks, labels)
-    return table and replace(table, notes=(*table.notes, *_unseen(grid, tasks, labels)))
-
-
-def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
-    """Where some epochs could not be evaluated: the best epoch is one of the others."""
-    for task, label in ((task, label) for task in tasks for label in labels):
-        reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
-        for reason in filter(None, reasons):
-            yield f"{label} on {task}: not every epoch was evaluated ({reason})"
-
-
-def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], metric: str) -> bool:
-    """Whether any record of these tasks and labels has the metric."""
-    return any(grid.cell(task, label).stat(metric) for task in tasks for label in labels)
+def in_order(tasks: Iterable[str]) -> list[str]:
+    """VOC's tasks first, as in the paper's tables, then the others as they stand."""
+    return sorted(tasks, key=lambda task: not task.startswith("voc"))
 
 
 def stacked(
@@ -164,9 +139,11 @@ def stacked(
             [r[0], *(e if e.stat else Entry() for e in r[1:-1]), r[-1]] if not r[0].stat else r
             for r in rows
         ]
-        blocks.append(Block(task, (*columns, "n"), _ranked((*columns, "n"), rows)))
+        heads = (*columns, "n")
+        headlines = tuple(task if name == "total" else "" for name in heads)
+        blocks.append(Block(task, heads, _ranked(heads, rows), headlines))
     notes = tuple(gaps(grid, tasks, labels))
-    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=True)
+    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=len(blocks) != 2)
 
 
 def few_shot(grid: Grid) -> Table | None:
@@ -175,7 +152,7 @@ def few_shot(grid: Grid) -> Table | None:
     if not labels:
         return None
     datasets: dict[str, list[tuple[str, str]]] = {}
-    for task in grid.few_shot:
+    for task in in_order(grid.few_shot):
         dataset, column = shots(task) or (task, "novel")
         datasets.setdefault(dataset, []).append((column, task))
     blocks = []
@@ -185,12 +162,14 @@ def few_shot(grid: Grid) -> Table | None:
             [_entry(grid.cell(task, label), "novel", counted=True) for _, task in members]
             for label in labels
         ]
-        blocks.append(Block(dataset, columns, _ranked(columns, rows)))
+        headlines = tuple(task for _, task in members)
+        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines))
     caption = (
-        f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes in percent; "
+        f"Few-shot tasks (the paper's Table II), {about(grid, grid.few_shot)}: mAP over the novel "
+        "classes in percent; "
         "mean ± sample standard deviation over the episodes (n in parentheses)."
     )
-    notes = tuple(gaps(grid, grid.few_shot, labels))
+    notes = tuple(gaps(grid, in_order(grid.few_shot), labels))
     return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, stacked=False)
 
 
@@ -221,6 +200,11 @@ def gaps(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[st
                 yield line
 
 
+def drawn_labels(grid: Grid, tasks: Sequence[str]) -> list[str]:
+    """The labels with a result on any of the tasks."""
+    return [x for x in grid.labels_of(tasks) if any(grid.cell(t, x).done for t in tasks)]
+
+
 def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
     found = cell.stat(METRIC.get(column, column))
     if found is None:
@@ -245,5 +229,5 @@ def _ranked(
             continue
         for row, shown in zip(grid, printed, strict=True):
             if shown in best:
-                row[j] = Entry(row[j].stat, row[j].word, row[j].count, best.index(shown) + 1)
+                row[j] = replace(row[j], rank=best.index(shown) + 1)
     return tuple(tuple(row) for row in grid)

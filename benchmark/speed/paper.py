@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import resource
 import statistics
@@ -15,20 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-from benchmark import backbones, catalogue, runner, splits, suite, tasks
+from benchmark import backbones, runner
 from benchmark.compute import Lab
-from benchmark.errors import unknown
-from benchmark.facts import TaskFacts, World
 from benchmark.method import Run
-from benchmark.miniature import scenes
 from benchmark.report.formats import aligned
-from benchmark.tasks import ImageList, LabelledImages
+from benchmark.speed import setting
 from benchmark.units import Unit
 
-TASK, SIDE = "coco-lt", 224
-TRAIN, TEST = 1909, 5000  # images of the official COCO-LT
+SIDE = 224
 _LIMIT_SECONDS = 2.0  # how long the bare image tower is timed
 _TOWER_STAGES = ("base", "stage 1")  # the stages that run and train the image tower
 
@@ -54,17 +48,18 @@ class Clock(list):
 
 def measure(choice: Choice) -> dict[str, Any]:
     """Seconds, images a second and peak memory of each phase and method, as plain data."""
-    units = _units(choice.methods)
+    units = setting.units("paper", choice.methods)
     device = runner.devices(choice.device, 1, 1)[0]
     backbone = backbones.resolve(choice.backbone, "paper")
     choice.cache.mkdir(parents=True, exist_ok=True)
-    train, test = _pictures(choice.cache / "speed", choice.images)
+    limits = (choice.images,) * 2 if choice.images else ()
+    train, test = setting.pictures(choice.cache / "speed", SIDE, *limits)
     with tempfile.TemporaryDirectory(dir=choice.cache, prefix="speed-") as scratch:
         lab = Lab(backbone=backbone, device=device, cache=Path(scratch), root=train.images.root)
         limit = _limit(lab)
         kinds = sorted({"global", *(_value(u, "local") for u in units if _value(u, "local"))})
         return {
-            "device": _device_name(device),
+            "device": setting.device_name(device),
             "backbone": backbone.name,
             "images": {"train": len(train.images), "test": len(test.images)},
             "limit": limit,
@@ -104,50 +99,8 @@ def _cells(numbers: dict[str, Any]) -> list[str]:
     return [f"{numbers['seconds']:.1f}", rate, "" if share is None else f"{share:.2f}"]
 
 
-def _units(methods: tuple[str, ...]) -> list[Unit]:
-    """The methods of suite cimlic on coco-lt with their settings of the paper scale, seed 0."""
-    facts = {}
-    for name in (*tasks.TASKS, *tasks.HOLDOUTS):
-        split, shots, _ = tasks.split_of(name)
-        setting = "long-tailed" if shots is None else "few-shot"
-        facts[name] = TaskFacts(name, setting, split.partition("-")[0], "", shots and 10)
-    whole = suite.load("cimlic")
-    for name in methods:
-        if name not in {entry.label for entry in whole.methods}:
-            raise unknown("method of suite cimlic", name, (e.label for e in whole.methods))
-    chosen = tuple(e for e in whole.methods if not methods or e.label in methods)
-    world = World("paper", facts, catalogue.cards(), "", "")
-    return suite.expand(
-        dataclasses.replace(whole, tasks=(TASK,), methods=chosen), world, seeds=(0,)
-    )
-
-
 def _value(unit: Unit, name: str) -> Any:
     return dict(unit.hyperparameters).get(name)
-
-
-def _pictures(folder: Path, images: int | None) -> tuple[LabelledImages, LabelledImages]:
-    """Drawn scenes, enlarged, drawn once; the miniature's lists, its test list twice."""
-    split = splits.read(TASK, "miniature")
-    known = scenes.bank(4, 0)
-    parts = []
-    for file, count in (("train.txt", TRAIN), ("test.txt", TEST)):
-        rows = splits.entries(split, file)
-        rows = [rows[n % len(rows)] for n in range(min(images or count, count))]
-        paths = [f"{Path(file).stem}/{n:05d}.jpg" for n in range(len(rows))]
-        (folder / Path(file).stem).mkdir(parents=True, exist_ok=True)
-        matrix = np.zeros((len(rows), len(split.classes)), np.float32)
-        for n, (path, (_, labels)) in enumerate(zip(paths, rows, strict=True)):
-            matrix[n, list(labels)] = 1
-            if not (folder / path).exists():
-                _draw([split.classes[k] for k in labels], known, n).save(folder / path, quality=90)
-        parts.append(LabelledImages(ImageList(folder, tuple(paths)), matrix, split.classes))
-    return parts[0], parts[1]
-
-
-def _draw(names: list[str], known: scenes.Bank, seed: int) -> Image.Image:
-    image, _ = scenes.compose(names, scenes.BENCHMARK, known, np.random.default_rng(seed))
-    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
 def _limit(lab: Lab) -> dict[str, float]:
@@ -176,11 +129,11 @@ def _limit(lab: Lab) -> dict[str, float]:
 def _rate(step: Callable[[], int], device: str) -> float:
     """Images a second of a step that returns how many it took, after one step to warm up."""
     step()
-    _wait(device)
+    setting.wait(device)
     began, images = time.perf_counter(), 0
     while time.perf_counter() - began < _LIMIT_SECONDS:
         images += step()
-        _wait(device)
+        setting.wait(device)
     return images / (time.perf_counter() - began)
 
 
@@ -242,16 +195,11 @@ def _stages(curve: Clock, began: float, images: int, limit) -> Iterator[tuple[st
 
 
 def _timed(step: Callable[[], Any], device: str) -> float:
-    _wait(device)
+    setting.wait(device)
     began = time.perf_counter()
     step()
-    _wait(device)
+    setting.wait(device)
     return time.perf_counter() - began
-
-
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def _forget_peak(device: str) -> None:
@@ -264,9 +212,3 @@ def _peak(device: str) -> float:
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} thread(s)"

@@ -1,0 +1,83 @@
+"""What a check says: a verdict, what was seen, and how to mend it."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+OK, NOTE, WRONG, LEFT_OUT = "ok", "note", "wrong", "left out"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's result; a note is worth reading and breaks nothing."""
+
+    check: str
+    verdict: str
+    text: str
+    remedy: str = ""
+
+
+class Fault(Exception):
+    """The method's own code raised: a finding, not an error of the check."""
+
+    def __init__(self, what: str, error: Exception, cls: type) -> None:
+        """`what` was being done to the method of class `cls`, for example "fit"."""
+        super().__init__(what)
+        self.error, self.trace = error, "".join(traceback.format_exception(error))
+        reason = " ".join(str(error).split())[:300]
+        self.text = f"{what} raised {type(error).__name__}{f': {reason}' if reason else ''}"
+        self.text += _place(error, cls)
+
+
+def _place(error: Exception, cls: type) -> str:
+    """` (line 12 of my_method.py)`: the innermost line of the method's own file."""
+    try:
+        file = inspect.getfile(cls)
+    except (OSError, TypeError):
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f" (line {lines[-1]} of {file})" if lines else ""
+
+
+@contextlib.contextmanager
+def calling(what: str, cls: type) -> Iterator[None]:
+    """Turns what the method's code raises in the block into a Fault."""
+    try:
+        yield
+    except Fault:
+        raise  # from a block within
+    except Exception as error:
+        raise Fault(what, error, cls) from error
+
+
+def ok(check: str, text: str) -> Finding:
+    """What was found right, in a few words."""
+    return Finding(check, OK, text)
+
+
+def wrong(check: str, text: str, remedy: str) -> Finding:
+    """What breaks the contract, and how to mend it."""
+    return Finding(check, WRONG, text, remedy)
+
+
+def note(check: str, text: str, remedy: str) -> Finding:
+    """What is probably not meant, and what to do then."""
+    return Finding(check, NOTE, text, remedy)
+
+
+def listing(findings: Sequence[Finding]) -> str:
+    """The findings as text, one below the other, and how many there are of each verdict."""
+    width = max(len(finding.check) for finding in findings)
+    lines = []
+    for found in findings:
+        lines.append(f"  {found.verdict:<8}  {found.check:<{width}}  {found.text}")
+        if found.remedy:
+            lines.append(f"  {'':8}  {'':{width}}  mend: {found.remedy}")
+    counts = {v: sum(f.verdict == v for f in findings) for v in (WRONG, NOTE, LEFT_OUT, OK)}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return "\n".join([*lines, f"{len(findings)} checks: {told}"])

@@ -1,0 +1,165 @@
+"""Figures for inside of a page: small SVG that shares its glyphs, else a picture as data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_HREF = f"{{{_XLINK}}}href"
+LARGEST = 300_000  # bytes of SVG; what is larger, such as one with photographs, becomes a picture
+_WIDE, _HEAVY = 1600, 150_000  # pixels and bytes of a picture that is left as it is
+_REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the page: `svg` is markup, or else `source` a picture as a data: address."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str = ""
+    source: str = ""
+
+
+def figures(files: Mapping[str, tuple[bytes, str]]) -> tuple[list[Figure], str]:
+    """Each figure of {file name: (bytes, caption)} once, and the definitions that they share.
+
+    The definitions are one SVG without size, which has to come before the figures.
+    """
+    stems: dict[str, dict[str, bytes]] = {}
+    captions: dict[str, str] = {}
+    for name, (content, caption) in files.items():
+        path = PurePath(name)
+        stems.setdefault(path.stem, {})[path.suffix[1:]] = content
+        captions[path.stem] = caption
+    shared: dict[str, str] = {}
+    found = [_figure(n, captions[n], kinds, shared) for n, kinds in stems.items()]
+    content = "".join(shared.values())
+    sprite = f'<svg width="0" height="0" aria-hidden="true">{content}</svg>'
+    return found, sprite if content else ""
+
+
+def _figure(name: str, caption: str, kinds: dict[str, bytes], shared: dict[str, str]) -> Figure:
+    title = caption.partition(":")[0]
+    if "svg" in kinds:
+        mine: dict[str, str] = {}
+        markup = svg(kinds["svg"], name, mine)
+        if len(markup) <= LARGEST or "png" not in kinds:
+            shared |= mine
+            return Figure(name, title, caption, svg=markup)
+    return Figure(name, title, caption, source=picture(kinds["png"]))
+
+
+def svg(content: bytes, name: str, shared: dict[str, str]) -> str:
+    """matplotlib's SVG as an element of a page, definitions such as glyphs taken to `shared`.
+
+    Definitions are named by their content, so that figures can have them in common; other ids
+    that something refers to get `name` in front, the rest goes, as do metadata and style sheets,
+    which inside of a page would hold for all of it.
+    """
+    ElementTree.register_namespace("", _SVG)
+    root = ElementTree.fromstring(content)
+    for parent in root.iter():
+        for child in list(parent):
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style", f"{{{_SVG}}}script"):
+                parent.remove(child)
+    used = {found for element in root.iter() for found in _referred(element)}
+    names = _take_definitions(root, shared)
+    for element in root.iter():
+        _tidy(element, used, names, f"{re.sub(r'[^a-zA-Z0-9-]', '-', name)}-")
+    for key in ("width", "height", "version"):
+        root.attrib.pop(key, None)
+    root.attrib |= {"aria-hidden": "true", "focusable": "false"}
+    return _compact(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _referred(element: Element) -> Iterator[str]:
+    for value in element.attrib.values():
+        for match in _REFERENCE.finditer(value):
+            yield match[1] or match[2]
+
+
+def _take_definitions(root: Element, shared: dict[str, str]) -> dict[str, str]:
+    """Move what stands in <defs> to `shared`; returns old id -> new id."""
+    names: dict[str, str] = {}
+    for parent in root.iter():
+        for defs in [child for child in parent if child.tag == f"{{{_SVG}}}defs"]:
+            if any(True for part in defs.iter() for _ in _referred(part)):
+                continue  # refers to another definition: stays
+            for part in defs:
+                old = part.attrib.pop("id", "")
+                part.tail = None
+                for inner in part.iter():
+                    if "d" in inner.attrib:
+                        inner.attrib["d"] = " ".join(_rounded(inner.attrib["d"]).split())
+                markup = _compact(ElementTree.tostring(part, encoding="unicode"))
+                new = f"d{hashlib.sha256(markup.encode()).hexdigest()[:10]}"
+                names[old] = new
+                part.attrib["id"] = new
+                markup = _compact(ElementTree.tostring(part, encoding="unicode"))
+                shared[new] = f"<defs>{markup}</defs>"
+            parent.remove(defs)
+    return names
+
+
+def _tidy(element: Element, used: set[str], names: dict[str, str], prefix: str) -> None:
+    """Ids, references and numbers of one element, in place."""
+
+    def new(old: str) -> str:
+        return names.get(old, prefix + old)
+
+    own = element.attrib.pop("id", None)
+    if own is not None and own in used:
+        element.attrib["id"] = new(own)
+    if _HREF in element.attrib:
+        element.attrib["href"] = element.attrib.pop(_HREF)
+    for key, value in element.attrib.items():
+        if key == "href":
+            element.attrib[key] = f"#{new(value[1:])}" if value.startswith("#") else value
+        elif "url(#" in value:
+            element.attrib[key] = re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{new(m[1])})", value)
+        elif key in ("d", "points", "x", "y"):
+            element.attrib[key] = " ".join(_rounded(value).split())
+    if element.text and not element.text.strip():
+        element.text = None
+    if element.tail and not element.tail.strip():
+        element.tail = None
+
+
+def _rounded(text: str) -> str:
+    """Numbers to a hundredth of a point."""
+    return _LONG_NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text)
+
+
+def _compact(markup: str) -> str:
+    return re.sub(rf' xmlns(:\w+)?="(?:{_SVG}|{_XLINK})"', "", markup)
+
+
+def picture(png: bytes) -> str:
+    """A PNG as a data: address; a heavy one as JPEG of at most 1600 pixels' width."""
+    from PIL import Image
+
+    if len(png) <= _HEAVY:
+        return data(png, "image/png")
+    with Image.open(io.BytesIO(png)) as image:
+        image = image.convert("RGB")
+        image.thumbnail((_WIDE, _WIDE * 4))
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=86, optimize=True)
+    small = stream.getvalue()
+    return data(small, "image/jpeg") if len(small) < len(png) else data(png, "image/png")
+
+
+def data(content: bytes, kind: str) -> str:
+    """A data: address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,68 @@
+"""mAP on resampled test images: average precision with repeats, exact, for all at once.
+
+A resample is drawn with replacement, as many images as there are; it is a column of weights, how
+often each image was drawn. The first column is the test images as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+RESAMPLES, SEED, LEVEL = 1000, 0, 95.0
+
+
+@functools.lru_cache(maxsize=2)
+def weights(images: int, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
+    """(N, 1 + R) float32: ones, then R resamples, the same for whatever has N test images."""
+    drawn = np.random.default_rng(seed).integers(images, size=(resamples, images))
+    counts = [np.bincount(rows, minlength=images) for rows in drawn]
+    return np.stack([np.ones(images), *counts], axis=1).astype(np.float32)
+
+
+def mean_ap(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """mAP (1 + R,) in percent of scores and 0/1 labels (N, C).
+
+    counts   (N, 1 + R), how often each image is there. A class without a positive in a resample is
+             left out of its mean, as an absent class is.
+    """
+    total, present = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
+    for score, truth in zip(scores.T, labels.T, strict=True):
+        found = average_precision(score, truth, counts)
+        there = ~np.isnan(found)
+        total[there] += found[there]
+        present += there
+    return np.divide(total, present, out=np.full_like(total, np.nan), where=present > 0)
+
+
+def average_precision(score: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """AP (1 + R,) in percent of one class: what scikit-learn gives for the rows as often repeated.
+
+    AP = sum over the distinct scores s of (recall gained at s) x (precision down to s). Only scores
+    that a positive has gain recall, so the images between two of them matter by their sum alone.
+    """
+    order = np.argsort(-score, kind="stable")
+    ranked, hit = score[order], truth[order] > 0
+    if not hit.any():
+        return np.full(counts.shape[1], np.nan)
+    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each distinct score
+    places = np.flatnonzero(hit)
+    group, first = np.unique(np.searchsorted(last, places), return_index=True)
+    ends = last[group] + 1
+    drawn = counts[order[: ends[-1]]]
+    seen = np.add.reduceat(drawn, np.r_[0, ends[:-1]], axis=0)  # float32 counts images exactly
+    gained = np.add.reduceat(drawn[places], first, axis=0)
+    np.cumsum(seen, axis=0, out=seen)
+    found = np.cumsum(gained, axis=0)
+    precision = found / np.maximum(seen, 1, dtype=np.float64)  # nothing seen: nothing gained
+    positives = found[-1].astype(np.float64)
+    area = np.einsum("ij,ij->j", gained, precision)
+    return np.divide(100 * area, positives, out=np.full_like(area, np.nan), where=positives > 0)
+
+
+def interval(gaps: np.ndarray) -> tuple[float, float, float]:
+    """(as it is, low, high) of differences (1 + R,): the percentile interval of the resamples."""
+    tail = (100 - LEVEL) / 2
+    low, high = np.nanpercentile(gaps[1:], [tail, 100 - tail])
+    return float(gaps[0]), float(low), float(high)

@@ -1,0 +1,35 @@
+"""Global and local features of images under CLIP's own towers."""
+
+import open_clip
+import small
+import torch
+
+from benchmark import clip as clips
+from benchmark import preprocessing
+
+
+def test_image_views_agree_with_open_clip_and_with_each_other():
+    clip = small.the_clip()
+    pictures = torch.randint(0, 255, (3, 3, 96, 96), dtype=torch.uint8)
+    images = preprocessing.CLIP.normalised(pictures, clip.mean, clip.std)
+    with torch.no_grad():
+        expected = clip.visual(images)[0]
+        views = {}
+        for kind, count in ((None, 0), ("tokens", 36), ("value", 36), ("regions", 37)):
+            whole, views[kind] = clips.image_views(clip.visual, images, kind)
+            torch.testing.assert_close(whole, expected, rtol=1e-4, atol=1e-5)
+            assert views[kind].shape[:2] == (3, count)
+    torch.testing.assert_close(views["regions"][:, 1:], views["value"], rtol=1e-4, atol=1e-5)
+
+
+def test_views_of_a_resnet():
+    vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 1, "layers": 1}
+    model = open_clip.CLIP(32, vision, text).eval()
+    images = torch.randn(2, 3, 64, 64)
+    whole, local = clips.image_views(model.visual, images, "value")
+    torch.testing.assert_close(whole, model.encode_image(images), rtol=1e-4, atol=1e-5)
+    assert local.shape == (2, 4, 32)
+    _, regions = clips.image_views(model.visual, images, "regions")
+    assert regions.shape == (2, 5, 32)
+    torch.testing.assert_close(regions[:, 1:], local)

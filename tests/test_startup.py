@@ -1,0 +1,26 @@
+"""Start-up: what the first look at the methods, with no cards kept yet, brings in."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = ("open_clip", "torchvision", "timm", "sklearn", "scipy", "pandas", "matplotlib")
+
+
+def test_asking_the_methods_for_the_first_time_brings_torch_and_no_other_heavy_library(tmp_path):
+    """They take longer than torch itself, and names and defaults need none of them."""
+    code = (
+        "import json, sys\nfrom benchmark import catalogue\nfound = sorted(catalogue.cards())\n"
+        f"print(json.dumps([found, [m for m in {HEAVY} if m in sys.modules]]))"
+    )
+    env = {"PATH": "", "CIMLIC_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    methods, heavy = json.loads(done.stdout.splitlines()[-1])
+    assert {"zeroshot", "coop", "dualcoop", "finetune", "hpdval"} <= set(methods)
+    assert heavy == []
+    assert list((tmp_path / "methods").glob("*.json")), "the cards were not kept"
