@@ -89,6 +89,7 @@ def _panel(axes: Axes, look: style.Look, values: np.ndarray) -> None:
     low, high = np.nanmin(values), np.nanmax(values)
     if low > 0 and high > 20 * low:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda loss, _: f"{loss:g}")
     axes.tick_params(labelsize=8.5)
     axes.set_xticks(_ticks(len(epochs)))
 
