@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,9 +19,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """The command's exit code; 2 and one line on stderr for bad input."""
+    """The command's exit code; 2 and one line on stderr for bad input.
+
+    141, as shells have it, and not a word, if whoever reads the output stops early, as `head` does.
+    """
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
+        return code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 141

@@ -24,3 +24,14 @@ def test_asking_the_methods_for_the_first_time_brings_torch_and_no_other_heavy_l
     assert {"zeroshot", "coop", "dualcoop", "finetune", "hpdval"} <= set(methods)
     assert heavy == []
     assert list((tmp_path / "methods").glob("*.json")), "the cards were not kept"
+
+
+def test_a_reader_that_stops_early_gets_no_traceback():
+    """As `run_all.py --list | head -1`: the exit code is that of a broken pipe."""
+    code = "from benchmark import cli; exit(cli.guarded(lambda: print('x\\n' * 100_000) or 0))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (141, b"")
