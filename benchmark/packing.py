@@ -3,137 +3,163 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
-class Group:
-    """`count` runs of `length` tokens, from the `first` run, whose tokens begin at `start`."""
-
-    first: int
-    count: int
-    start: int
-    length: int
-    later: Tensor  # (length, length) bool: which of a run's tokens come after which
-
-    @property
-    def runs(self) -> slice:
-        """Where the runs lie among all C."""
-        return slice(self.first, self.first + self.count)
-
-    @property
-    def tokens(self) -> slice:
-        """Where their tokens lie among all T."""
-        return slice(self.start, self.start + self.count * self.length)
-
-
 class Packing:
-    """C runs of 1 or more tokens each, T in all, one after the other, those of a length together.
+    """C runs of 1 or more tokens each, one after the other: T tokens, and no padding.
 
-    order, place (C,)   `order` lists the runs as they lie here, run c at `place[c]`
-    within (T,)   each token's position in its own run
-    ends (C,)   where the last token of each lies among the T, in their order here
+    Attention alone needs the tokens of a run side by side. It sees them in a grid of C rows and as
+    many columns as the longest run has tokens, L; what is in a place that no token fills never
+    reaches a token, because the tower is causal.
+
+    within (T,)    each token's position in its own run
+    ends (C,)      where the last token of each run lies among the T
+    places (T,)    where each token lies among the C L places of the grid
+    fill (C L,)    which token goes to each place; where there is none, some other one
+    after (L, L)   -inf where a column comes after a row, else 0
+    absent (C, 1, L)   -inf at places that no token fills, else 0
     """
 
     def __init__(self, lengths: Sequence[int], device: str | torch.device = "cpu") -> None:
-        order = sorted(range(len(lengths)), key=lengths.__getitem__)
-        ordered = [lengths[c] for c in order]
-        self.order = torch.tensor(order, device=device)
-        self.place = self.order.argsort()
-        self.within = torch.cat([torch.arange(n) for n in ordered]).to(device)
-        self.ends = torch.tensor(ordered, device=device).cumsum(0) - 1
-        self.groups: list[Group] = []
-        first = start = 0
-        for length, same in groupby(ordered):
-            later = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
-            self.groups.append(Group(first, len(list(same)), start, length, later))
-            first, start = self.groups[-1].runs.stop, self.groups[-1].tokens.stop
+        size = torch.tensor(lengths)
+        self.rows, self.columns = len(lengths), max(lengths)
+        self.ends = (size.cumsum(0) - 1).to(device)
+        there = torch.arange(self.columns) < size[:, None]  # (C, L)
+        self.within = there.nonzero()[:, 1].to(device)
+        self.places = there.flatten().nonzero()[:, 0].to(device)
+        self.fill = (there.flatten().cumsum(0) - 1).to(device)
+        beyond = torch.full((self.columns, self.columns), float("-inf")).triu(1)
+        self.after = beyond.to(device)
+        self.absent = beyond[size - 1][:, None].to(device)
 
-    def pack(self, runs: Sequence[Tensor]) -> Tensor:
-        """The runs (n_c, ...), c from 0 to C - 1, as they lie here: (T, ...)."""
-        return torch.cat([runs[c] for c in self.order.tolist()])
+    def grid(self, tokens: Tensor) -> Tensor:
+        """(B, T, ...) to (B, C L, ...)."""
+        return tokens.index_select(1, self.fill)
+
+    def tokens(self, grid: Tensor) -> Tensor:
+        """(B, C L, ...) to (B, T, ...)."""
+        return grid.index_select(1, self.places)
 
 
-def features_at_end(tower: nn.Module, prefix: Tensor, runs: Tensor, packing: Packing) -> Tensor:
+class Runs:
+    """What follows a prefix of P tokens: C runs, ready for the first block of the tower.
+
+    embedded  (B, T, W), packed, without positions; B is 1 if the runs are one for all prefixes
+    As long as they do not change, neither does what they ask and answer in the first block.
+    """
+
+    def __init__(self, tower: nn.Module, embedded: Tensor, packing: Packing, seen: int) -> None:
+        self.packing = packing
+        self.states = embedded + tower.positional_embedding[seen + packing.within]
+        first = tower.transformer.resblocks[0]
+        self.heads = _heads(first, packing.grid(_inner(first, first.ln_1(self.states))))
+
+
+def features_at_end(tower: nn.Module, prefix: Tensor, runs: Runs) -> Tensor:
     """Text features (B, C, D), not normalised, of B x C texts: those of their last tokens.
 
     prefix   embeddings (B, P, W), without positions, of what the C texts of each b begin with
-    runs     the same (B, T, W), packed, of what follows; (1, T, W) if it is one for all b
     The tower is causal. So the states of a prefix are computed once and not once a run, nothing
     after a last token is computed, and of the last block only what the last tokens need. Nothing
-    is padded. Gradients flow to prefix and runs.
+    is padded but inside the attention. Gradients flow to prefix and runs.
     """
-    seen = prefix.shape[1]
-    positions = tower.positional_embedding
-    prefix = prefix + positions[:seen]
-    runs = runs + positions[seen + packing.within]
+    count, seen = prefix.shape[:2]
+    packing, heads = runs.packing, runs.heads
+    prefix = prefix + tower.positional_embedding[:seen]
+    x = torch.cat([prefix, runs.states.expand(count, -1, -1)], dim=1)
     *blocks, last = tower.transformer.resblocks
     for block in blocks:
-        prefix, runs = _block(block, prefix, runs, packing)
-    ends = _last_block(last, prefix, runs, packing)
-    return tower.ln_final(ends.index_select(1, packing.place)) @ tower.text_projection
+        if block is blocks[0]:
+            before, after = _heads(block, _inner(block, block.ln_1(prefix))), heads
+        else:
+            before, after = _both(block, _inner(block, block.ln_1(x)), seen, packing)
+        own = _joined(F.scaled_dot_product_attention(*before, is_causal=True))
+        mixed = packing.tokens(_attend(*after, *before[1:], packing.rows, packing.after))
+        x = _residual(block, x, torch.cat([own, mixed], dim=1))
+    ends = _last_block(last, x, seen, packing)
+    return tower.ln_final(ends) @ tower.text_projection
 
 
-def _block(
-    block: nn.Module, prefix: Tensor, runs: Tensor, packing: Packing
-) -> tuple[Tensor, Tensor]:
-    """One residual block over prefixes (B, P, W) and what follows each, (B, T, W) or (1, T, W)."""
-    before, after = _heads(block, prefix), _heads(block, runs)
-    own = F.scaled_dot_product_attention(*before, is_causal=True)
-    mixed = _attend(*after, *before[1:], packing)
-    return _residual(block, prefix, own), _residual(block, runs, mixed)
+def _last_block(block: nn.Module, x: Tensor, seen: int, packing: Packing) -> Tensor:
+    """The last block's states (B, C, W) at the runs' last tokens, of all states (B, P + T, W)."""
+    normed, ends = block.ln_1(x), seen + packing.ends
+    before, after = _both(block, _inner(block, normed, first=1), seen, packing)
+    (query,) = _heads(block, _inner(block, normed.index_select(1, ends), until=1))
+    mixed = _attend(query, *after, *before, packing.rows, packing.absent)
+    return _residual(block, x.index_select(1, ends), mixed)
 
 
-def _last_block(block: nn.Module, prefix: Tensor, runs: Tensor, packing: Packing) -> Tensor:
-    """The last block's states (B, C, W) at the runs' last tokens."""
-    before, after = _heads(block, prefix, first=1), _heads(block, runs, first=1)
-    ends = runs.index_select(1, packing.ends)
-    (query,) = _heads(block, ends, until=1)
-    return _residual(block, ends, _attend(query, *after, *before, packing))
-
-
-def _heads(block: nn.Module, x: Tensor, first: int = 0, until: int = 3) -> tuple[Tensor, ...]:
-    """Queries, keys and values, or some of them, (B, H, T, W / H) each, of an input (B, T, W)."""
+def _inner(block: nn.Module, normed: Tensor, first: int = 0, until: int = 3) -> Tensor:
+    """Queries, keys and values, or some n of them, (B, N, n W), of normalised states (B, N, W)."""
     attention = block.attn
     rows = slice(first * attention.embed_dim, until * attention.embed_dim)
-    found = F.linear(block.ln_1(x), attention.in_proj_weight[rows], attention.in_proj_bias[rows])
-    split = found.unflatten(-1, (until - first, attention.num_heads, -1))
-    return tuple(split.permute(2, 0, 3, 1, 4))
+    return F.linear(normed, attention.in_proj_weight[rows], attention.in_proj_bias[rows])
+
+
+def _heads(block: nn.Module, inner: Tensor) -> tuple[Tensor, ...]:
+    """What `_inner` gives as n tensors (B, H, N, d)."""
+    split = inner.unflatten(-1, (-1, block.attn.num_heads, block.attn.head_dim))
+    return split.permute(2, 0, 3, 1, 4).contiguous().unbind()
+
+
+def _both(
+    block: nn.Module, inner: Tensor, seen: int, packing: Packing
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Heads of the prefixes, (B, H, P, d) each, and of the runs in the grid, (B, H, C L, d)."""
+    before, after = inner.split([seen, inner.shape[1] - seen], dim=1)
+    return _heads(block, before), _heads(block, packing.grid(after))
 
 
 def _attend(
-    query: Tensor, key: Tensor, value: Tensor, far_key: Tensor, far_value: Tensor, packing: Packing
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    far_key: Tensor,
+    far_value: Tensor,
+    rows: int,
+    hidden: Tensor,
 ) -> Tensor:
-    """What tokens of the runs take from the prefix and, causally, from their own run.
+    """What C = `rows` runs, each with its own Q queries, take from the prefix and from themselves.
 
-    query        (B, H, T, d), or (B, H, C, d) of the runs' last tokens alone
-    key, value   (B, H, T, d) of the runs; `far_` (B, H, P, d) of the prefix
-    For the runs, B may be 1. Returns (B, H, T, d) or (B, H, C, d).
+    query        (B, H, C Q, d)
+    key, value   (B, H, C L, d) of the runs; `far_` (B, H, P, d) of the prefix
+    hidden       -inf, (C, Q, L) or less by broadcasting, where a query must not look, else 0
+    Where nothing of the runs differs between prefixes, their B is 1. Returns (B, C Q, W).
     """
-    only_ends = query.shape[2] == len(packing.ends)
     query = query * query.shape[-1] ** -0.5
-    far = query @ far_key.transpose(-1, -2)  # (B, H, T, P)
-    found = []
-    for group in packing.groups:
-        keys, values = (x[:, :, group.tokens].unflatten(2, (group.count, -1)) for x in (key, value))
-        asks = group.runs if only_ends else group.tokens
-        near = query[:, :, asks].unflatten(2, (group.count, -1)) @ keys.transpose(-1, -2)
-        if not only_ends:
-            near = near.masked_fill(group.later, float("-inf"))
-        near = near.flatten(2, 3).expand(len(far), -1, -1, -1)
-        weight = torch.cat([far[:, :, asks], near], dim=-1).softmax(dim=-1)
-        from_far, from_near = weight.split([far.shape[-1], group.length], dim=-1)
-        mixed = from_near.unflatten(2, (group.count, -1)) @ values
-        found.append(mixed.flatten(2, 3) + from_far @ far_value)
-    return torch.cat(found, dim=2)
+    far = query @ far_key.mT  # (B, H, C Q, P)
+    query, key, value = (x.unflatten(2, (rows, -1)) for x in (query, key, value))
+    near = (_scores(query, key) + hidden).flatten(2, 3)  # (B, H, C Q, L)
+    weight = torch.cat([far, near.expand(len(far), -1, -1, -1)], dim=-1).softmax(dim=-1)
+    from_far, from_near = weight.split([far.shape[-1], near.shape[-1]], dim=-1)
+    mixed = _mixture(from_near.unflatten(2, (rows, -1)), value)
+    return _joined(mixed.flatten(2, 3) + from_far @ far_value)
+
+
+def _scores(query: Tensor, key: Tensor) -> Tensor:
+    """(..., Q, d) and (..., L, d) to (..., Q, L). Many products with one row each are slow."""
+    if query.shape[-2] == 1:
+        return (query * key).sum(dim=-1)[..., None, :]
+    return query @ key.mT
+
+
+def _mixture(weight: Tensor, value: Tensor) -> Tensor:
+    """(..., Q, L) and (..., L, d) to (..., Q, d), as `_scores`."""
+    if weight.shape[-2] == 1:
+        return (weight.mT * value).sum(dim=-2, keepdim=True)
+    return weight @ value
+
+
+def _joined(heads: Tensor) -> Tensor:
+    """(B, H, N, d) to (B, N, W)."""
+    return heads.transpose(1, 2).flatten(2)
 
 
 def _residual(block: nn.Module, x: Tensor, attended: Tensor) -> Tensor:
-    """The block's output (B, T, W) of its input x and what its heads (B, H, T, W / H) attended."""
-    x = x + block.ls_1(block.attn.out_proj(attended.transpose(1, 2).flatten(2)))
+    """The block's output (B, N, W) of its input x and of what its heads attended, (B, N, W)."""
+    x = x + block.ls_1(block.attn.out_proj(attended))
     return x + block.ls_2(block.mlp(block.ln_2(x)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.clip import Clip
 from benchmark.errors import InputError
-from benchmark.packing import Packing, features_at_end
+from benchmark.packing import Packing, Runs, features_at_end
 
 
 def words(class_name: str) -> str:
@@ -33,8 +33,8 @@ def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Te
     seen = min([*differ.flatten().tolist()[:1], min(lengths) - 1])  # at least EOS is a class's own
     rows = tower.token_embedding(tokens.to(clip.device))
     packing = Packing([n - seen for n in lengths], clip.device)
-    runs = packing.pack([row[seen:n] for row, n in zip(rows, lengths, strict=True)])
-    return features_at_end(tower, rows[:1, :seen], runs[None], packing)[0]
+    tails = torch.cat([row[seen:n] for row, n in zip(rows, lengths, strict=True)])
+    return features_at_end(tower, rows[:1, :seen], Runs(tower, tails[None], packing, seen))[0]
 
 
 def template_features(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
@@ -71,7 +71,8 @@ class PromptEncoder:
         ]
         self.start = self._embedded([tokenizer.sot_token_id])[None]  # (1, 1, W)
         self.packing = self._packed(0)
-        self.names = self.packing.pack([self._embedded(ids) for ids in self.ids])[None]  # (1, T, W)
+        self.names = torch.cat([self._embedded(ids) for ids in self.ids])[None]  # (1, T, W)
+        self.runs: dict[int, Runs] = {}  # the names behind shared contexts, by what precedes them
         self.packings: dict[int, Packing] = {}  # of class-specific contexts, by their length
         self.longest = max(zip(map(len, self.ids), class_names, strict=True))
 
@@ -94,7 +95,15 @@ class PromptEncoder:
         if contexts.ndim == 4:
             return self._specific(contexts)
         prefix = torch.cat([self.start.expand(len(contexts), -1, -1), contexts], dim=1)
-        return features_at_end(self.tower, prefix, self.names, self.packing)
+        return features_at_end(self.tower, prefix, self._behind(prefix.shape[1]))
+
+    def _behind(self, seen: int) -> Runs:
+        """The class names behind `seen` tokens: kept, so in float32 whatever surrounds the call."""
+        if seen not in self.runs:
+            kind = torch.device(self.device).type
+            with torch.inference_mode(False), torch.no_grad(), torch.autocast(kind, enabled=False):
+                self.runs[seen] = Runs(self.tower, self.names, self.packing, seen)
+        return self.runs[seen]
 
     def _specific(self, contexts: Tensor) -> Tensor:
         """Of class-specific contexts (B, C, M, W): all that the classes have in common is SOS."""
@@ -103,14 +112,11 @@ class PromptEncoder:
             raise ValueError(f"{classes} contexts for {len(self.ids)} classes")
         if length not in self.packings:
             self.packings[length] = self._packed(length)
-        ordered = contexts.index_select(1, self.packing.order)
-        runs = []
-        for group in self.packing.groups:
-            names = self.names[:, group.tokens].unflatten(1, (group.count, -1))
-            names = names.expand(count, -1, -1, -1)
-            runs.append(torch.cat([ordered[:, group.runs], names], dim=2).flatten(1, 2))
-        prefix = self.start.expand(count, -1, -1)
-        return features_at_end(self.tower, prefix, torch.cat(runs, dim=1), self.packings[length])
+        packing = self.packings[length]
+        names = self.packing.grid(self.names).unflatten(1, (classes, -1))  # (1, C, L, W)
+        grid = torch.cat([contexts, names.expand(count, -1, -1, -1)], dim=2)
+        runs = Runs(self.tower, packing.tokens(grid.flatten(1, 2)), packing, 1)
+        return features_at_end(self.tower, self.start.expand(count, -1, -1), runs)
 
     def _plain(self, context: Tensor) -> Tensor:
         """One context, (M, W) or (C, M, W), as the references' code encodes it: (C, D)."""

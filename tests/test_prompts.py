@@ -137,8 +137,8 @@ def test_no_token_is_computed_in_vain():
     clip = text_towers.clip("RN50")
     names, tokens = ("dog", "traffic light"), 3 + 4  # with full stop and EOS
     shared, specific = (text_towers.contexts(clip, *shape) for shape in ((16,), (2, 16)))
-    assert passed(clip, names, shared) == [1 + 16, tokens, 2]  # two blocks
-    assert passed(clip, names, specific) == [1, tokens + 2 * 16, 2]
+    assert passed(clip, names, shared) == [1 + 16 + tokens, 2]  # two blocks
+    assert passed(clip, names, specific) == [1 + tokens + 2 * 16, 2]
     assert passed(clip, names, shared, plain=True) == [2 * 77, 2 * 77]
 
 
@@ -227,13 +227,33 @@ def test_contexts_that_fit_no_tower_are_refused():
 
 
 def test_a_packing_keeps_every_token_and_knows_the_way_back():
-    packing = Packing([3, 1, 2, 3])
-    packed = packing.pack([torch.full((n,), c) for c, n in enumerate([3, 1, 2, 3])])
-    assert packed.tolist() == [1, 2, 2, 0, 0, 0, 3, 3, 3]
-    assert packing.within.tolist() == [0, 0, 1, 0, 1, 2, 0, 1, 2]
-    assert packed[packing.ends][packing.place].tolist() == [0, 1, 2, 3]
-    assert [(g.first, g.count, g.start, g.length) for g in packing.groups] == [
-        (0, 1, 0, 1),
-        (1, 1, 1, 2),
-        (2, 2, 3, 3),
+    packing = Packing([3, 1, 2])
+    tokens = torch.tensor([10, 11, 12, 20, 30, 31])[None]
+    assert packing.within.tolist() == [0, 1, 2, 0, 0, 1]
+    assert tokens[0, packing.ends].tolist() == [12, 20, 31]
+    grid = packing.grid(tokens)
+    assert grid.tolist() == [[10, 11, 12, 20, 20, 20, 30, 31, 31]]
+    assert torch.equal(packing.tokens(grid), tokens)
+    assert (packing.absent[:, 0] < 0).tolist() == [
+        [False, False, False],
+        [False, True, True],
+        [False, False, True],
     ]
+    assert torch.equal(packing.after < 0, torch.ones(3, 3).triu(1) > 0)
+
+
+def test_what_names_ask_and_answer_first_is_computed_once_in_float32():
+    """Also where the first call comes under autocast, or where nothing is to be learned."""
+    clip = text_towers.clip("RN50")
+    context, expected = text_towers.contexts(clip, 4), None
+    for around in (torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")):
+        encoder = PromptEncoder(clip, MIXED)
+        with around():
+            encoder(context)
+        (kept,) = encoder.runs.values()
+        assert not kept.states.is_inference() and kept.heads[0].dtype == torch.float32
+        encoder(context).sum().backward()
+        found, context.grad = context.grad, None
+        expected = found if expected is None else expected
+        assert torch.equal(found, expected)
+        assert encoder.runs == {5: kept}
