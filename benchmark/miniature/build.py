@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +20,7 @@ from benchmark.miniature.labels import VERSION
 
 _HERE = Path(__file__).parent
 _VARIANTS = 24  # sprites per concept
-_CHUNK = 500  # images per job
+_CHUNK = 200  # images per job
 _QUALITY = 90
 # COCO's category ids run from 1 to 90 and leave these out.
 _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
@@ -78,7 +78,11 @@ def build(root: Path, workers: int | None = None) -> None:
     for folder in {os.path.dirname(path) for rows in sets.values() for path, *_ in rows}:
         (root / folder).mkdir(parents=True)
     workers = workers or min(os.cpu_count() or 1, 8)
-    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
+    context, names = multiprocessing.get_context("spawn"), list(concepts.load())
+    with context.Pool(workers) as pool:
+        wanted = [(name, _VARIANTS, VERSION) for name in names]
+        bank = dict(zip(names, pool.starmap(scenes.instances, wanted, chunksize=1), strict=True))
+    with context.Pool(workers, _start_worker, [bank]) as pool:
         pictures = {p.path: p for part in pool.starmap(_render, jobs, chunksize=1) for p in part}
     for name, rows in sets.items():
         chosen = [pictures[path] for path, *_ in rows]
@@ -111,8 +115,8 @@ def _read(name: str) -> list[tuple[str, list[str], frozenset[str]]]:
 _bank: scenes.Bank = {}  # of this worker process
 
 
-def _start_worker() -> None:
-    _bank.update(scenes.bank(_VARIANTS, VERSION))
+def _start_worker(bank: scenes.Bank) -> None:
+    _bank.update(bank)
 
 
 def _render(root: Path, rows: list) -> list[_Picture]:
@@ -127,7 +131,7 @@ def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -
     names = sorted(names, key=lambda name: name in hard)
     image, placed = scenes.compose(names, scenes.BENCHMARK, _bank, rng, hard)
     image.save(root / path, quality=_QUALITY)
-    return _Picture(path, [asdict(p) for p in placed])
+    return _Picture(path, [vars(p) for p in placed])
 
 
 def _write_coco(path: Path, pictures: list[_Picture]) -> None:

@@ -43,12 +43,16 @@ class Placed:
 
 def bank(variants: int, seed: int) -> Bank:
     """Pre-drawn sprites of every concept; instances of different seeds never coincide."""
-    return {
-        name: [
-            sprites.draw(concept, np.random.default_rng([seed, row, i])) for i in range(variants)
-        ]
-        for row, (name, concept) in enumerate(concepts.load().items())
-    }
+    return {name: instances(name, variants, seed) for name in concepts.load()}
+
+
+def instances(name: str, variants: int, seed: int) -> list[Image.Image]:
+    """One concept's part of the bank."""
+    known = concepts.load()
+    row = list(known).index(name)
+    return [
+        sprites.draw(known[name], np.random.default_rng([seed, row, i])) for i in range(variants)
+    ]
 
 
 def compose(
@@ -103,7 +107,10 @@ def _instance(sprite: Image.Image, extent: float, rng: np.random.Generator) -> I
         sprite = sprite.rotate(rng.normal(0, 5), Image.Resampling.BILINEAR, expand=True)
     gain = rng.normal(1, 0.08) * np.exp(rng.normal(0, 0.04, 3))
     table = np.clip(np.arange(256)[None, :] * gain[:, None], 0, 255).astype(np.uint8)
-    return sprite.point([*table.ravel().tolist(), *range(256)])
+    pixels = np.array(sprite)
+    for channel, relit in enumerate(table):  # as Image.point, which takes half of all the time
+        pixels[..., channel] = relit[pixels[..., channel]]
+    return Image.fromarray(pixels)
 
 
 def _position(size, placed: list[Placed], hard: bool, rng) -> tuple[int, int]:
