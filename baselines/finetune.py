@@ -14,7 +14,6 @@ from benchmark.method import Method
 from benchmark.prompts import template_features
 from benchmark.training import Recipe, train
 
-_BATCH = 128  # images per step where nothing is learned
 HEADS = ("zeros", "text")
 
 
@@ -89,8 +88,9 @@ class Finetune(Method):
     def predict(self, images, run):
         pixels = run.pixels(images)
         parts = []
-        for start in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
+        size = run.clip.chunk
+        for start in range(0, len(images), size):
+            batch = torch.from_numpy(np.array(pixels[start : start + size]))
             parts.append(self._logits(run.normalise(batch)))
         return torch.cat(parts)
 

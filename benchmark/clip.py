@@ -38,6 +38,11 @@ class Clip:
         self.logit_scale = float(self.model.logit_scale.exp())
         self.check_frozen()
 
+    @property
+    def chunk(self) -> int:
+        """Pictures a pass where nothing is learned: on a CPU so few that its caches hold them."""
+        return 32 if self.device == "cpu" else 128
+
     def check_frozen(self) -> None:
         """RuntimeError if something has put the shared model, or a part of it, into training.
 

@@ -204,11 +204,12 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
 
 def _report(choice, made, shelf) -> None:
     """Write the report, print the main table and how it compares with the reference."""
-    from benchmark import report
+    from benchmark import report, runner
 
     units = made.reported(shelf.done)
     arranged = made.suite.arrangement
-    path = report.write(units, shelf.folder.path, arranged, _images(choice))
+    workers = min(runner.cores(), runner.MOST_WORKERS)
+    path = report.write(units, shelf.folder.path, arranged, _images(choice), workers)
     print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
     reference = _reference(made)
     if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():

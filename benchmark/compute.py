@@ -14,6 +14,7 @@ import torch
 from benchmark import (
     clip,
     generators,
+    heap,
     measured,
     oracle,
     precision,
@@ -207,6 +208,7 @@ def settle(device: str) -> None:
     # The above also fills each new tensor with NaN, to show code that reads what it never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False
     if device == "cpu":
+        heap.keep()
         torch.set_num_threads(1)
         threadpoolctl.threadpool_limits(limits=1)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ def views(visual: VisionTransformer, images: Tensor, local: str | None) -> tuple
     """
     if not _usual(visual):
         return _as_it_is(visual, images, local)
-    x = visual._embeds(images)
+    x = _embedded(visual, images)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         x = _block(block, x)[0]
@@ -31,6 +32,19 @@ def views(visual: VisionTransformer, images: Tensor, local: str | None) -> tuple
         return pooled, pooled.new_empty(len(pooled), 0, 1)
     value = value if local == "regions" else value[:, 1:]
     return pooled, _out(visual, last.attn.out_proj(value.contiguous()))
+
+
+def _embedded(visual: VisionTransformer, images: Tensor) -> Tensor:
+    """The first block's input (N, 1 + L, W): what the tower's `_embeds` gives.
+
+    Its convolution takes each pixel once, so it is one matrix product over patches.
+    """
+    side = visual.conv1.kernel_size[0]
+    patches = images.unfold(2, side, side).unfold(3, side, side)  # (N, 3, rows, columns, S, S)
+    patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+    x = F.linear(patches, visual.conv1.weight.flatten(1), visual.conv1.bias)
+    x = torch.cat([visual.class_embedding.expand(len(x), 1, -1), x], dim=1)
+    return visual.ln_pre(visual.patch_dropout(x + visual.positional_embedding))
 
 
 def _out(visual: VisionTransformer, x: Tensor) -> Tensor:
@@ -69,6 +83,7 @@ def _usual(visual: VisionTransformer) -> bool:
         visual.pool_type == "tok"
         and visual.attn_pool is None
         and not visual.final_ln_after_pool
+        and visual.conv1.kernel_size == visual.conv1.stride
         and all(type(b) is ResidualAttentionBlock for b in visual.transformer.resblocks)
         and all(type(b.attn) is nn.MultiheadAttention for b in visual.transformer.resblocks)
     )

@@ -15,8 +15,6 @@ from benchmark.training import Recipe, train
 from hpdval import equations, students
 from hpdval.settings import LEARNED, Settings
 
-_BATCH = 128  # images per step where nothing is learned
-
 
 class HPDVAL(Settings):
     """Two stages: dual-view alignment of the image encoder, then hierarchical prompt tuning.
@@ -253,6 +251,7 @@ class HPDVAL(Settings):
     def _views(self, images, run: Run):
         """The student's global and local features, batch by batch."""
         pixels = run.pixels(images)
-        for start in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.array(pixels[start : start + _BATCH]))
+        size = run.clip.chunk
+        for start in range(0, len(images), size):
+            batch = torch.from_numpy(np.array(pixels[start : start + size]))
             yield students.views(self.image_tower, run.normalise(batch), self.local)

@@ -246,7 +246,7 @@ def test_labels_of_the_same_settings_count_once(tmp_path, monkeypatch):
     units = fakes.units(("a",), ("coco-lt",))
     twins = units + [replace(u, label="zeroshot") for u in units]
     fakes.store(tmp_path, [fakes.record(u) for u in units])
-    monkeypatch.setattr(figures, "draw", lambda *parts: {})
+    monkeypatch.setattr(figures, "_kinds", lambda *parts: ())
     page = report.write(twins, tmp_path, ARRANGED).read_text()
     assert "| records | 3 of 3 units done |" in page
     assert "| computing time | 0.5 minutes" in page  # three times 9.5 seconds

@@ -205,7 +205,7 @@ def test_a_damaged_cache_is_computed_anew(tmp_path, content):
 
 
 def test_the_report_has_the_pairs_as_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.report.figures.draw", lambda *_: {})
+    monkeypatch.setattr("benchmark.report.figures._kinds", lambda *_: ())
     units, records = stock(tmp_path, {"strong": 3.0, "my_<weak>|*": 0.5}, ("voc-lt",))
     fakes.store(tmp_path, records)
     report.write(units, tmp_path)

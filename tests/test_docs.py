@@ -53,7 +53,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "HOME", tmp_path)
     monkeypatch.setattr(runner, "devices", lambda *_: ("cpu",))
     monkeypatch.setattr(compute, "settle", lambda device: None)
-    monkeypatch.setattr(figures, "draw", lambda *_, **__: {})  # test_report.py looks at them
+    monkeypatch.setattr(figures, "_kinds", lambda *_: ())  # test_report.py looks at them
     return tmp_path
 
 

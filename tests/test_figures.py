@@ -49,7 +49,8 @@ def test_every_kind_is_drawn_and_none_without_results(grid, tmp_path):
         *(f.name for task in LT for f in bars.groups_of(grid, task)),
         *(f.name for task in LT for f in frequency.figures(grid, task)),
         *(f.name for task in LT for f in gains.figures(grid, task)),
-        *(f.name for kind in (cost, training_curves) for f in kind.figures(grid)),
+        *(f.name for f in cost.figures(grid)),
+        *(f.name for task in grid.tasks for f in training_curves.figures(grid, task)),
         *(f.name for f in bars.few_shot(grid)),
     }
     each = {f"{kind}_{task}" for kind in ("groups", "frequency", "gains") for task in LT}
@@ -58,18 +59,30 @@ def test_every_kind_is_drawn_and_none_without_results(grid, tmp_path):
     from benchmark.report import PLAIN
 
     nothing = empty(tmp_path)
-    assert figures.draw(nothing, nothing, PLAIN, tmp_path, tmp_path) == {}
+    with figures.drawing(nothing, nothing, PLAIN, tmp_path, tmp_path) as drawn:
+        assert drawn() == {}
 
 
 def test_files_come_in_the_papers_order_with_their_scale(grid):
     from benchmark.report import PLAIN
 
     part = replace(grid, few_shot=())
-    found = figures.draw(part, part, PLAIN)
+    with figures.drawing(part, part, PLAIN) as drawn:
+        found = drawn()
     assert [n.rpartition(".")[2] for n in found] == ["png", "svg"] * (len(found) // 2)
     tasks = [name.removeprefix("groups_")[:-4] for name in found if name.startswith("groups_")]
     assert list(dict.fromkeys(tasks)) == in_order(LT)
     assert all("not COCO/VOC" in caption for _, caption in found.values())
+
+
+def test_files_do_not_depend_on_how_many_processes_draw(grid):
+    from benchmark.report import PLAIN
+
+    found = []
+    for workers in (1, 2):
+        with figures.drawing(grid, grid, PLAIN, workers=workers) as drawn:
+            found.append(drawn())
+    assert list(found[0]) == list(found[1]) and found[0] == found[1]
 
 
 def test_frequency_uses_class_means_and_leaves_absent_classes_out():
@@ -125,11 +138,11 @@ def test_losses_by_stage_and_epoch(tmp_path):
     np.testing.assert_allclose(table, [[3, 2, 1], [5, np.nan, np.nan]])
     np.testing.assert_allclose(training_curves._mean(table), [4, 2, 1])
     assert found["coop", "stage 2"].tolist() == [[9.0]]
-    (drawn,) = training_curves.figures(grid)
+    (drawn,) = training_curves.figures(grid, "voc-lt")
     titles = [axes.get_title("left") for axes in drawn.figure.axes if axes.axison]
     assert titles == ["coop, prompts", "coop, stage 2"]
     flat = one(tmp_path / "b", "voc-lt", {"curve": curve(None, None)})
-    assert not list(training_curves.figures(flat))
+    assert not list(training_curves.figures(flat, "voc-lt"))
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 8, 10, 20, 50, 79])

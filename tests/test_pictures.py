@@ -88,7 +88,7 @@ def texts(figure):
 
 def test_predictions_of_the_first_seed_beside_the_truth(world):
     grid, results, images = world
-    found = {f.name: f for f in pictures.figures(grid, results, images)}
+    found = {f.name: f for f in pictures.figures(grid, "coco-lt", results, images)}
     assert list(found) == ["predictions_coco-lt", "maps_coco-lt"]
     shown = texts(found["predictions_coco-lt"].figure)
     assert shown[:4] == ["", "true labels", "coop", "hpdval"]
@@ -121,8 +121,8 @@ def test_without_images_or_scores_there_is_a_note_and_no_figure(world, tmp_path)
     assert pictures.absent(grid, results, images) == ""
     assert "image folder is not there" in pictures.absent(grid, results, None)
     assert "no stored scores" in pictures.absent(grid, tmp_path, images)
-    assert not list(pictures.figures(grid, tmp_path, images))
-    assert not list(pictures.figures(grid, results, tmp_path))  # no image, no annotation
+    assert not list(pictures.figures(grid, "coco-lt", tmp_path, images))
+    assert not list(pictures.figures(grid, "coco-lt", results, tmp_path))  # no image, no annotation
 
 
 def test_thumbnails_show_each_class_small_and_once(world):

@@ -25,12 +25,14 @@ def write(
     results: Path,
     arrangement: Arrangement = PLAIN,
     images: Path | None = None,
+    workers: int = 1,
 ) -> Path:
     """Write `results`/report from `results`/records and return the path of its report.md.
 
     `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
     unit's key are left out. `images`: the data root; without it the figures that show pictures
-    are left out. InputError when one task's records mix splits or the folder cannot be written.
+    are left out. `workers`: how many processes draw figures. InputError when one task's records mix
+    splits or the folder cannot be written.
     """
     from benchmark.report import (
         ablations,
@@ -47,14 +49,15 @@ def write(
 
     whole = cells.gather(units, results)
     grid = ablations.general(whole, arrangement)
-    pairs = bootstrap.significance(whole, results)
-    parts = sections.main(whole, grid, arrangement, pairs)
-    parts += sections.further(whole, grid)
-    files: dict[str, bytes] = {}
-    for part in parts:
-        files |= formats.files(part.table, whole)
-    files |= significance.files(pairs, whole)
-    drawn = figures.draw(whole, grid, arrangement, results, images)
+    with figures.drawing(whole, grid, arrangement, results, images, workers) as drawing:
+        pairs = bootstrap.significance(whole, results)
+        parts = sections.main(whole, grid, arrangement, pairs)
+        parts += sections.further(whole, grid)
+        files: dict[str, bytes] = {}
+        for part in parts:
+            files |= formats.files(part.table, whole)
+        files |= significance.files(pairs, whole)
+        drawn = drawing()
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
     note = pictures.absent(grid, results, images)

@@ -1,9 +1,13 @@
-"""Every figure of a report as files: `draw` asks each kind in turn and renders what it gives."""
+"""Every figure of a report as files: each kind is asked in turn, or several at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from benchmark.layouts import Arrangement
 from benchmark.report import (
@@ -20,38 +24,63 @@ from benchmark.report.cells import Grid
 from benchmark.report.style import Drawn
 from benchmark.report.tables import in_order
 
+Kind = tuple[Callable[..., Iterable[Drawn]], tuple[Any, ...]]  # a function and its arguments
+Files = dict[str, tuple[bytes, str]]  # file name -> (bytes, caption), .png and .svg of each figure
 
-def draw(
+
+@contextlib.contextmanager
+def drawing(
     whole: Grid,
     grid: Grid,
     arrangement: Arrangement,
     results: Path | None = None,
     images: Path | None = None,
-) -> dict[str, tuple[bytes, str]]:
-    """{file name: (bytes, caption)} of every figure that has something to show, .png and .svg.
+    workers: int = 1,
+) -> Iterator[Callable[[], Files]]:
+    """Start to draw every figure that has something to show; calling the result waits for them.
 
     `grid` is the part of the `whole` that the general figures show. Stored scores lie below
     `results`, pictures below the data root `images`; without them what needs them is left out.
+    More than one of `workers` are processes beside this one; the files do not depend on that.
     """
-    out = {}
-    with style.applied():
-        for drawn in _figures(whole, grid, arrangement, results, images):
-            for kind, content in style.rendered(drawn.figure).items():
-                out[f"{drawn.name}.{kind}"] = (content, drawn.caption)
-    return out
+    kinds = list(_kinds(whole, grid, arrangement, results, images))
+    if workers == 1:
+        yield lambda: _merged(map(_files, kinds))
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        found = pool.map(_files, kinds)
+        yield lambda: _merged(found)
 
 
-def _figures(
+def _kinds(
     whole: Grid, grid: Grid, arrangement: Arrangement, results: Path | None, images: Path | None
-) -> Iterator[Drawn]:
-    """Each figure, in the order of the page."""
-    for task in in_order(grid.long_tailed):
-        yield from bars.groups_of(grid, task)
-        yield from frequency.figures(grid, task)
-        yield from gains.figures(grid, task)
-    yield from bars.few_shot(grid)
-    yield from curves.figures(whole, arrangement)
-    yield from cost.figures(grid)
-    yield from training_curves.figures(grid)
+) -> Iterator[Kind]:
+    """Each kind of figure, in the order of the page."""
+    long_tailed = in_order(grid.long_tailed)
+    for task in long_tailed:
+        yield bars.groups_of, (grid, task)
+        yield frequency.figures, (grid, task)
+        yield gains.figures, (grid, task)
+    yield bars.few_shot, (grid,)
+    yield curves.figures, (whole, arrangement)
+    yield cost.figures, (grid,)
+    for task in grid.tasks:
+        yield training_curves.figures, (grid, task)
     if results and images:
-        yield from pictures.figures(grid, results, images)
+        for task in long_tailed:
+            yield pictures.figures, (grid, task, results, images)
+
+
+def _files(kind: Kind) -> Files:
+    """The files of one kind's figures."""
+    function, arguments = kind
+    with style.applied():
+        return {
+            f"{drawn.name}.{ending}": (content, drawn.caption)
+            for drawn in function(*arguments)
+            for ending, content in style.rendered(drawn.figure).items()
+        }
+
+
+def _merged(parts: Iterable[Files]) -> Files:
+    return {name: file for part in parts for name, file in part.items()}

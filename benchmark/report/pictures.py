@@ -21,7 +21,7 @@ from benchmark.errors import InputError
 from benchmark.report import score_maps, style
 from benchmark.report.cells import Grid
 from benchmark.report.style import Drawn
-from benchmark.report.tables import about, drawn_labels, in_order, in_short
+from benchmark.report.tables import about, drawn_labels, in_short
 from benchmark.stored import Truth
 
 SIDE = 224  # pixels of an image in a figure, at most
@@ -30,14 +30,12 @@ HEAD = 0.58  # inches of the heading
 TOP = 6  # labels listed of an image with more
 
 
-def figures(grid: Grid, results: Path, images: Path) -> Iterator[Drawn]:
-    """The strips of predictions and the score maps of each task that has what they need."""
-    for task in in_order(grid.long_tailed):
-        scored = scores_of(grid, task, results)
-        truth = truth_of(grid, task, results)
-        if scored and truth:
-            yield from _strip(grid, task, truth, scored, images)
-        yield from score_maps.figures(grid, task, results, images)
+def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[Drawn]:
+    """A long-tailed task's strip of predictions and its score maps, if it has what they need."""
+    scored, truth = scores_of(grid, task, results), truth_of(grid, task, results)
+    if scored and truth:
+        yield from _strip(grid, task, truth, scored, images)
+    yield from score_maps.figures(grid, task, results, images)
 
 
 def absent(grid: Grid, results: Path, images: Path | None) -> str:

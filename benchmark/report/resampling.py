@@ -50,15 +50,22 @@ def average_precision(score: np.ndarray, truth: np.ndarray, counts: np.ndarray) 
     places = np.flatnonzero(hit)
     group, first = np.unique(np.searchsorted(last, places), return_index=True)
     ends = last[group] + 1
-    drawn = counts[order[: ends[-1]]]
-    seen = np.add.reduceat(drawn, np.r_[0, ends[:-1]], axis=0)  # float32 counts images exactly
-    gained = np.add.reduceat(drawn[places], first, axis=0)
+    seen = _sums(counts, order[: ends[-1]], np.r_[0, ends])
+    gained = _sums(counts, order[places], np.r_[first, len(places)])
     np.cumsum(seen, axis=0, out=seen)
     found = np.cumsum(gained, axis=0)
     precision = found / np.maximum(seen, 1, dtype=np.float64)  # nothing seen: nothing gained
     positives = found[-1].astype(np.float64)
     area = np.einsum("ij,ij->j", gained, precision)
     return np.divide(100 * area, positives, out=np.full_like(area, np.nan), where=positives > 0)
+
+
+def _sums(counts: np.ndarray, images: np.ndarray, borders: np.ndarray) -> np.ndarray:
+    """(S, 1 + R) float32, exact: the counts of images[borders[i] : borders[i + 1]] added up."""
+    from scipy.sparse import csr_array
+
+    ones = np.ones(len(images), np.float32)
+    return csr_array((ones, images, borders), shape=(len(borders) - 1, len(counts))) @ counts
 
 
 def interval(gaps: np.ndarray) -> tuple[float, float, float]:

@@ -18,17 +18,16 @@ COLUMNS = 4  # panels side by side
 Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 
 
-def figures(grid: Grid) -> Iterator[Drawn]:
-    """One figure for each task with a method that trains by epochs."""
-    for task in grid.tasks:
-        if found := losses(grid, task):
-            yield Drawn(
-                f"training_{task}",
-                _figure(grid, task, found),
-                f"{task} (training), {about(grid, [task], named=False)}: training loss of each "
-                "epoch; thick lines are means, thin lines single seeds or episodes. Losses of "
-                "different methods or stages differ in kind: compare shapes, not heights.",
-            )
+def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+    """The task's figure, if it has a method that trains by epochs."""
+    if found := losses(grid, task):
+        yield Drawn(
+            f"training_{task}",
+            _figure(grid, task, found),
+            f"{task} (training), {about(grid, [task], named=False)}: training loss of each "
+            "epoch; thick lines are means, thin lines single seeds or episodes. Losses of "
+            "different methods or stages differ in kind: compare shapes, not heights.",
+        )
 
 
 def losses(grid: Grid, task: str) -> Losses:
