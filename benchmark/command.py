@@ -142,7 +142,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
         print((views.status if flags.status else views.dry_run)(made, shelf))
         return 0
     code = _recompute(made, shelf) if flags.recompute else 0
-    _report(choice, made, shelf)
+    _report(flags, choice, made, shelf)
     return code
 
 
@@ -195,20 +195,20 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
         shelf = runner.run(job)
     recorded = records.Shelf(folder)  # all there is: the report also shows what no flag asks for
     recorded.scan()
-    _report(choice, made, recorded)
+    _report(flags, choice, made, recorded)
     lines, wrong = views.unfinished(made.units, shelf), views.bad_input(made.units, shelf)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
 
 
-def _report(choice, made, shelf) -> None:
+def _report(flags: argparse.Namespace, choice, made, shelf) -> None:
     """Write the report, print the main table and how it compares with the reference."""
     from benchmark import report, runner
 
     units = made.reported(shelf.done)
     arranged = made.suite.arrangement
-    workers = min(runner.cores(), runner.MOST_WORKERS)
+    workers = flags.workers or min(runner.cores(), runner.MOST_WORKERS)
     path = report.write(units, shelf.folder.path, arranged, _images(choice), workers)
     print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
     reference = _reference(made)
