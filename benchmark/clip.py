@@ -75,6 +75,7 @@ def load(backbone: Backbone, device: str = "cpu", size: int | None = None) -> Cl
     InputError for a weights file that is not the model's, or a size that it cannot take.
     """
     import open_clip  # seconds, which those that only name methods do not have to wait
+    from open_clip.modified_resnet import ModifiedResNet
     from open_clip.transformer import VisionTransformer
 
     from benchmark import positions, weights
@@ -84,6 +85,8 @@ def load(backbone: Backbone, device: str = "cpu", size: int | None = None) -> Cl
         positions.fit(model.visual, size)
     if isinstance(model.visual, VisionTransformer):
         model.visual.output_tokens = True
+    if isinstance(model.visual, ModifiedResNet):
+        model.visual.to(memory_format=torch.channels_last)  # convolutions are faster; same numbers
     return Clip(backbone, model, open_clip.get_tokenizer(backbone.model), device)
 
 

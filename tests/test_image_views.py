@@ -1,11 +1,13 @@
 """Global and local features of images under CLIP's own towers."""
 
+import copy
+
 import open_clip
 import small
 import torch
 
+from benchmark import backbones, preprocessing
 from benchmark import clip as clips
-from benchmark import preprocessing
 
 
 def test_image_views_agree_with_open_clip_and_with_each_other():
@@ -33,3 +35,19 @@ def test_views_of_a_resnet():
     _, regions = clips.image_views(model.visual, images, "regions")
     assert regions.shape == (2, 5, 32)
     torch.testing.assert_close(regions[:, 1:], local)
+
+
+def test_a_resnet_lies_in_memory_as_its_convolutions_like_it():
+    """Channels last, in its student too; values and gradients are those of the usual order."""
+    clip = clips.load(backbones.resolve("RN50-quickgelu:random", "paper"), size=64)
+    student = clip.student().double()
+    usual = copy.deepcopy(student).to(memory_format=torch.contiguous_format)
+    images, found = torch.randn(2, 3, 64, 64, dtype=torch.float64), []
+    for tower, last in ((student, True), (usual, False)):
+        weight = tower.layer2[0].conv2.weight
+        assert weight.is_contiguous(memory_format=torch.channels_last) == last
+        whole, local = clips.image_views(tower, images, "value")
+        (whole.square().sum() + local.sin().sum()).backward()
+        found.append((whole.detach(), local.detach(), *(p.grad for p in tower.parameters())))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
