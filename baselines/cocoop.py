@@ -12,6 +12,7 @@ from benchmark import losses
 from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 _CHUNK = 32  # images whose prompts are encoded at a time where nothing is learned
 
@@ -90,7 +91,7 @@ class CoCoOp(Method):
 
         def loss_of(indices):
             scores = self._logits(F.normalize(draw(indices), dim=-1), clip.logit_scale)
-            return loss(scores, labels[indices])
+            return loss(scores, rows(labels, indices))
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup

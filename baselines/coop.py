@@ -12,6 +12,7 @@ from benchmark.losses import best_offset
 from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 
 def logits(image: Tensor, text: Tensor, scale: float) -> Tensor:
@@ -107,7 +108,7 @@ class CoOp(Method):
         def loss_of(indices):
             image = F.normalize(draw(indices), dim=-1)
             scores = logits(image, self.encoder(self.learned), clip.logit_scale)
-            return loss(scores + self.offset, labels[indices])
+            return loss(scores + self.offset, rows(labels, indices))
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup

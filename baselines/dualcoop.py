@@ -12,6 +12,7 @@ from benchmark import losses
 from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 
 def two_way_logits(
@@ -109,7 +110,7 @@ class DualCoOp(Method):
         def loss_of(indices):
             logits = self._logits(whole(indices), local(indices), self._text(), run)
             loss = losses.two_way_asymmetric(
-                logits, labels[indices], self.gamma_neg, self.gamma_pos, self.clip
+                logits, rows(labels, indices), self.gamma_neg, self.gamma_pos, self.clip
             )
             return self.loss_weight * len(indices) * loss  # the authors sum over the batch
 

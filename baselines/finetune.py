@@ -13,6 +13,7 @@ from benchmark.errors import unknown
 from benchmark.method import Method
 from benchmark.prompts import template_features
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 HEADS = ("zeros", "text")
 
@@ -70,7 +71,7 @@ class Finetune(Method):
         draw = run.training_pixels(train_set.images, self.augment)
 
         def loss_of(indices):
-            return loss(self._logits(run.normalise(draw(indices))), labels[indices])
+            return loss(self._logits(run.normalise(draw(indices))), rows(labels, indices))
 
         recipe = Recipe(
             self.epochs,

@@ -13,6 +13,7 @@ from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.texts import normalised_eos
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 
 class ClassSpecificEmbedding:
@@ -106,9 +107,9 @@ class LMPT(Method):
 
         def loss_of(indices):
             text = F.normalize(self.encoder(self.learned), dim=-1)
-            image, wanted = F.normalize(draw(indices), dim=-1), labels[indices]
+            image, wanted = F.normalize(draw(indices), dim=-1), rows(labels, indices)
             scores = logits(image, text, clip.logit_scale) + self.offset
-            drawn = embed(told[indices], text, wanted)
+            drawn = embed(rows(told, indices), text, wanted)
             return self.weight * classify(scores, wanted) + (1 - self.weight) * drawn
 
         recipe = Recipe(

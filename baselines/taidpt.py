@@ -15,6 +15,7 @@ from benchmark.method import Method
 from benchmark.prompts import PromptEncoder, initial_context
 from benchmark.texts import Texts
 from benchmark.training import Recipe, train
+from benchmark.transfer import rows
 
 _CHUNK = 256  # images scored at a time
 
@@ -96,8 +97,8 @@ class TaIDPT(Method):
         def loss_of(indices):
             tokens, there = texts.padded(indices)
             text = self._text()
-            both = self._scores(whole[indices], tokens, text, self.text_temperature, there)
-            return sum(ranking(scores, labels[indices], self.margin) for scores in both)
+            both = self._scores(rows(whole, indices), tokens, text, self.text_temperature, there)
+            return sum(ranking(scores, rows(labels, indices), self.margin) for scores in both)
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup

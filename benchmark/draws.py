@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import augmentation
+from benchmark import augmentation, transfer
 from benchmark.errors import InputError
 from benchmark.features import FeatureStore
 from benchmark.loader import Reading
@@ -66,8 +66,9 @@ class Features:
         rows, turns = self.count(indices)
         views = [turn % len(self.parts) for turn in turns]
         if self.table is not None:
-            return self.table[views, rows]
-        return torch.from_numpy(_gather(self.parts, views, rows)).to(self.device)
+            at = torch.tensor(views) * self.table.shape[1] + torch.tensor(rows)
+            return transfer.rows(self.table.flatten(0, 1), at)
+        return transfer.moved(torch.from_numpy(_gather(self.parts, views, rows)), self.device)
 
 
 def _gather(parts: Sequence[np.ndarray], views: list[int], rows: list[int]) -> np.ndarray:

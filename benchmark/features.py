@@ -20,6 +20,7 @@ from benchmark.clip import LOCAL_KINDS, Clip, image_views
 from benchmark.loader import Loader
 from benchmark.preprocessing import CLIP, Preprocessing
 from benchmark.tasks import ImageList
+from benchmark.transfer import moved
 
 _REVISION = 3  # of the encoders' arithmetic: raise it when features change in their last bits
 KINDS = ("global", *LOCAL_KINDS)
@@ -53,6 +54,7 @@ class FeatureStore:
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(N, 3, S, S) uint8 to what the image tower expects, float32 on the device."""
+        pixels = moved(pixels, self.clip.device)
         return self.preprocess.normalised(pixels, self.clip.mean, self.clip.std)
 
     def pixels(self, images: ImageList) -> np.ndarray:
