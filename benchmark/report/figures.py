@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -47,9 +48,13 @@ def drawing(
     if workers == 1:
         yield lambda: _merged(map(_files, kinds))
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # this process hears Ctrl-C and ends them
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), *deaf) as pool:
         found = pool.map(_files, kinds)
-        yield lambda: _merged(found)
+        try:
+            yield lambda: _merged(found)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _kinds(
