@@ -13,8 +13,8 @@ _LARGEST = 32 * 1024**2  # bytes: more it does not take from the heap
 def keep() -> bool:
     """Whether that could be arranged: with glibc, from now on, for what is not larger than 32 MiB.
 
-    Otherwise it gives the heap's free end back and asks for it again step after step, and the
-    system fills each page with zeros anew: up to a tenth of the time where an encoder is trained.
+    Otherwise it may give the heap's free end back and ask for it again step after step, and the
+    system fills each page with zeros anew.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -16,6 +16,7 @@ class Packing:
     many columns as the longest run has tokens, L; what is in a place that no token fills never
     reaches a token, because the tower is causal.
 
+    rows           C
     within (T,)    each token's position in its own run
     ends (C,)      where the last token of each run lies among the T
     places (T,)    where each token lies among the C L places of the grid
@@ -26,13 +27,13 @@ class Packing:
 
     def __init__(self, lengths: Sequence[int], device: str | torch.device = "cpu") -> None:
         size = torch.tensor(lengths)
-        self.rows, self.columns = len(lengths), max(lengths)
+        self.rows, columns = len(lengths), max(lengths)
         self.ends = (size.cumsum(0) - 1).to(device)
-        there = torch.arange(self.columns) < size[:, None]  # (C, L)
+        there = torch.arange(columns) < size[:, None]  # (C, L)
         self.within = there.nonzero()[:, 1].to(device)
         self.places = there.flatten().nonzero()[:, 0].to(device)
         self.fill = (there.flatten().cumsum(0) - 1).to(device)
-        beyond = torch.full((self.columns, self.columns), float("-inf")).triu(1)
+        beyond = torch.full((columns, columns), float("-inf")).triu(1)
         self.after = beyond.to(device)
         self.absent = beyond[size - 1][:, None].to(device)
 

@@ -83,6 +83,12 @@ def test_the_last_block_works_for_the_class_token_alone():
     assert seen == [1, 1, 16, 1, 1]
 
 
+def test_patches_that_overlap_are_left_to_the_towers_own_convolution():
+    visual = tower()
+    visual.conv1.stride = (4, 4)
+    assert not vit._usual(visual)
+
+
 @pytest.mark.parametrize("local", KINDS)
 def test_a_tower_with_another_pooling_runs_as_it_is(local):
     visual = tower(final_ln_after_pool=True, pool_type="avg").double()
