@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.coop import best_offset, logits
-from benchmark import losses
-from benchmark.method import Method
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from baselines.coop import best_offset
+from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
+from benchmark.common.device import take_rows
+from benchmark.method import Method, losses
+from benchmark.method.training import Recipe, train
 
 _CHUNK = 32  # images whose prompts are encoded at a time where nothing is learned
 
@@ -84,14 +83,14 @@ class CoCoOp(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
-            first = logits(image, self.encoder(start), clip.logit_scale)
+            first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(best_offset(first, labels, loss))
 
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
             scores = self._logits(F.normalize(draw(indices), dim=-1), clip.logit_scale)
-            return loss(scores, rows(labels, indices))
+            return loss(scores, take_rows(labels, indices))
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup

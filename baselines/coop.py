@@ -7,27 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import losses
-from benchmark.losses import best_offset
-from benchmark.method import Method
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
-
-
-def logits(image: Tensor, text: Tensor, scale: float) -> Tensor:
-    """`scale` times the cosines (N, C) of normalised images (N, D) and text features (C, D)."""
-    return scale * image @ F.normalize(text, dim=-1).T
-
-
-def no_base(method: Method, task) -> str | None:
-    """Why a prompt method cannot learn on a task's base classes first; None if it can or need not.
-
-    `method` has the hyperparameters base and class_specific.
-    """
-    if method.base and method.class_specific and task.setting == "few-shot":
-        return "contexts of base classes do not fit novel ones: base or class_specific, not both"
-    return None
+from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
+from benchmark.common.device import take_rows
+from benchmark.method import losses
+from benchmark.method.base import Method, refuse_base
+from benchmark.method.losses import best_offset
+from benchmark.method.training import Recipe, train
 
 
 class CoOp(Method):
@@ -72,7 +57,7 @@ class CoOp(Method):
         self.augment, self.views, self.base = augment, views, base
 
     def skip(self, task):
-        return no_base(self, task)
+        return refuse_base(self, task)
 
     def fit_base(self, base, run) -> None:
         self._learn(base, run, "base")
@@ -100,15 +85,15 @@ class CoOp(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
-            start = logits(image, self.encoder(self.learned), clip.logit_scale)
+            start = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
         self.offset = nn.Parameter(best_offset(start, labels, loss))
 
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
             image = F.normalize(draw(indices), dim=-1)
-            scores = logits(image, self.encoder(self.learned), clip.logit_scale)
-            return loss(scores + self.offset, rows(labels, indices))
+            scores = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
+            return loss(scores + self.offset, take_rows(labels, indices))
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
@@ -118,7 +103,7 @@ class CoOp(Method):
     @torch.no_grad()
     def predict(self, images, run):
         image = self._image(images, run)
-        return logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
+        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
 
     def _image(self, images, run):
         features = torch.from_numpy(np.array(run.features(images))).to(run.device)

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.coop import no_base
-from benchmark import losses
-from benchmark.method import Method
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from benchmark.clip.prompts import PromptEncoder, initial_context
+from benchmark.common.device import take_rows
+from benchmark.method import losses
+from benchmark.method.base import Method, refuse_base
+from benchmark.method.training import Recipe, train
 
 
 def two_way_logits(
@@ -76,7 +75,7 @@ class DualCoOp(Method):
         self.augment, self.views, self.base = augment, views, base
 
     def skip(self, task):
-        return no_base(self, task)
+        return refuse_base(self, task)
 
     def fit_base(self, base, run) -> None:
         self._learn(base, run, "base")
@@ -110,7 +109,7 @@ class DualCoOp(Method):
         def loss_of(indices):
             logits = self._logits(whole(indices), local(indices), self._text(), run)
             loss = losses.two_way_asymmetric(
-                logits, rows(labels, indices), self.gamma_neg, self.gamma_pos, self.clip
+                logits, take_rows(labels, indices), self.gamma_neg, self.gamma_pos, self.clip
             )
             return self.loss_weight * len(indices) * loss  # the authors sum over the batch
 

@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import losses
-from benchmark.clip import image_views
-from benchmark.errors import unknown
-from benchmark.method import Method
-from benchmark.prompts import template_features
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from benchmark.clip.image_features import image_features
+from benchmark.clip.prompts import template_features
+from benchmark.common.device import take_rows
+from benchmark.common.errors import unknown
+from benchmark.method import Method, losses
+from benchmark.method.training import Recipe, train
 
 HEADS = ("zeros", "text")
 
@@ -71,7 +70,7 @@ class Finetune(Method):
         draw = run.training_pixels(train_set.images, self.augment)
 
         def loss_of(indices):
-            return loss(self._logits(run.normalise(draw(indices))), rows(labels, indices))
+            return loss(self._logits(run.normalise(draw(indices))), take_rows(labels, indices))
 
         recipe = Recipe(
             self.epochs,
@@ -107,5 +106,5 @@ class Finetune(Method):
 
     def _logits(self, images: Tensor) -> Tensor:
         """(B, C) of normalised pictures (B, 3, S, S)."""
-        features = image_views(self.encoder, images, None)[0]
+        features = image_features(self.encoder, images, None)[0]
         return self.scale * (F.normalize(features, dim=-1) @ self.weight.T + self.offset)

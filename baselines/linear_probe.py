@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.errors import InputError
+from benchmark.common.errors import InputError
 from benchmark.method import Method
 
 _CHUNK = 10  # L-BFGS iterations between two entries of the curve

@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.coop import best_offset, logits
-from benchmark import captions, losses
-from benchmark.method import Method
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.texts import normalised_eos
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from baselines.coop import best_offset
+from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
+from benchmark.clip.text_features import normalised_eos
+from benchmark.common.device import take_rows
+from benchmark.method import Method, losses
+from benchmark.method.training import Recipe, train
 
 
 class ClassSpecificEmbedding:
@@ -82,7 +81,7 @@ class LMPT(Method):
         self.augment, self.views = augment, views
 
     def skip(self, task):
-        return captions.missing(task)
+        return task.captions_missing()
 
     def fit(self, train_set, run) -> None:
         clip, classes = run.clip, len(train_set.class_names)
@@ -100,16 +99,16 @@ class LMPT(Method):
         told = normalised_eos(clip, train_set.captions)
         with torch.no_grad():
             image = self._image(train_set.images, run)
-            first = logits(image, self.encoder(self.learned), clip.logit_scale)
+            first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
         self.offset = nn.Parameter(best_offset(first, labels, classify))
 
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
             text = F.normalize(self.encoder(self.learned), dim=-1)
-            image, wanted = F.normalize(draw(indices), dim=-1), rows(labels, indices)
-            scores = logits(image, text, clip.logit_scale) + self.offset
-            drawn = embed(rows(told, indices), text, wanted)
+            image, wanted = F.normalize(draw(indices), dim=-1), take_rows(labels, indices)
+            scores = cosine_logits(image, text, clip.logit_scale) + self.offset
+            drawn = embed(take_rows(told, indices), text, wanted)
             return self.weight * classify(scores, wanted) + (1 - self.weight) * drawn
 
         recipe = Recipe(
@@ -120,7 +119,7 @@ class LMPT(Method):
     @torch.no_grad()
     def predict(self, images, run):
         image = self._image(images, run)
-        return logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
+        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
 
     def _image(self, images, run) -> Tensor:
         features = torch.from_numpy(np.array(run.features(images))).to(run.device)

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import captions, nouns
-from benchmark.errors import InputError
+from benchmark.clip.prompts import PromptEncoder, initial_context
+from benchmark.clip.text_features import Texts
+from benchmark.common.device import take_rows
+from benchmark.common.errors import InputError
+from benchmark.data import caption_labels
 from benchmark.method import Method
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.texts import Texts
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from benchmark.method.training import Recipe, train
 
 _CHUNK = 256  # images scored at a time
 
@@ -45,13 +45,13 @@ def pooled(places: Tensor, text: Tensor, temperature: float, there: Tensor | Non
 class TaIDPT(Method):
     """Captions take the place of images in training; images are seen in the test alone.
 
-    A caption's labels are the classes that it names (benchmark/nouns.py); captions that name none
-    are left out. The loss is a ranking loss on the global score (the text's EOS, the first prompt)
-    plus one on the local score (its tokens, the second prompt). An image's score is the mean of the
-    two, from its global feature and its places. Differences from the authors: they learn from all
-    captions of COCO (VOC too), here from those of the task's training images, which at the
-    miniature's scale are written from labels; their own list of synonyms is not ours; a ResNet's
-    positions are kept in its attention pool; a ViT's places are those of `local`.
+    A caption's labels are the classes that it names (benchmark/data/caption_labels.py); captions
+    that name none are left out. The loss is a ranking loss on the global score (the text's EOS, the
+    first prompt) plus one on the local score (its tokens, the second prompt). An image's score is
+    the mean of the two, from its global feature and its places. Differences from the authors: they
+    learn from all captions of COCO (VOC too), here from those of the task's training images, which
+    at the miniature's scale are written from labels; their own list of synonyms is not ours; a
+    ResNet's positions are kept in its attention pool; a ViT's places are those of `local`.
 
     sentences      each sentence of a caption is a text of its own; False: whole captions
     scale          factor on cosines, fixed
@@ -83,7 +83,7 @@ class TaIDPT(Method):
         self.lr, self.weight_decay = lr, weight_decay
 
     def skip(self, task):
-        return captions.missing(task)
+        return task.captions_missing()
 
     def fit(self, train_set, run) -> None:
         self.encoder = PromptEncoder(run.clip, train_set.class_names)
@@ -97,8 +97,10 @@ class TaIDPT(Method):
         def loss_of(indices):
             tokens, there = texts.padded(indices)
             text = self._text()
-            both = self._scores(rows(whole, indices), tokens, text, self.text_temperature, there)
-            return sum(ranking(scores, rows(labels, indices), self.margin) for scores in both)
+            both = self._scores(
+                take_rows(whole, indices), tokens, text, self.text_temperature, there
+            )
+            return sum(ranking(scores, take_rows(labels, indices), self.margin) for scores in both)
 
         recipe = Recipe(
             self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
@@ -137,7 +139,7 @@ class TaIDPT(Method):
         texts = list(train_set.captions)
         if self.sentences:
             texts = [part for text in texts for part in re.split(r"(?<=[.!?])\s+", text) if part]
-        labels = nouns.labels(texts, train_set.class_names)
+        labels = caption_labels.labels(texts, train_set.class_names)
         kept = np.flatnonzero(labels.any(axis=1))
         if not len(kept):
             raise InputError("taidpt: no caption names a class; give captions of what is in sight")

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmark.clip.prompts import template_features
 from benchmark.method import Method
-from benchmark.prompts import template_features
 
 
 class ZeroShot(Method):

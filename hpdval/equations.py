@@ -1,6 +1,6 @@
 """The paper's equations on tensors: one function each, named in its docstring by its number.
 
-Eq. 11 to 15, the distribution-balanced loss and DB*, are `benchmark.losses.DistributionBalanced`.
+Eq. 11 to 15, the distribution-balanced loss and DB*: `benchmark.method.losses`.
 README.md lists all of them, and which numbers are only inferred from an equation's place.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.clip import Clip
-from benchmark.prompts import PromptEncoder, encode_template
+from benchmark.clip.model import Clip
+from benchmark.clip.prompts import PromptEncoder, encode_template
 
 PAPER_PATCHES = 196  # of ViT-B/16 at 224: what the paper's k refers to
 RELEASED_SCALE = math.exp(3)  # of both views in the released code, where it starts

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import losses
-from benchmark.discovery import hyperparameters
-from benchmark.method import Run
-from benchmark.prompts import PromptEncoder, initial_context
-from benchmark.training import Recipe, train
-from benchmark.transfer import rows
+from benchmark.clip.prompts import PromptEncoder, initial_context
+from benchmark.common.device import take_rows
+from benchmark.method import Run, losses
+from benchmark.method.discovery import hyperparameters
+from benchmark.method.training import Recipe, train
 from hpdval import equations, students
 from hpdval.settings import LEARNED, Settings
 
@@ -104,7 +103,9 @@ class HPDVAL(Settings):
 
         def loss_of(indices):
             whole, patches, target = look(indices)
-            loss = classify(self.scale * self._score(whole, patches, text), rows(labels, indices))
+            loss = classify(
+                self.scale * self._score(whole, patches, text), take_rows(labels, indices)
+            )
             if target is None:
                 return loss
             distilled = equations.distillation(whole, target)
@@ -122,7 +123,7 @@ class HPDVAL(Settings):
         def loss_of(indices):
             text = self._text()
             score = self._score(*look(indices), text)
-            loss = classify(self.scale * score, rows(labels, indices))
+            loss = classify(self.scale * score, take_rows(labels, indices))
             consistent = self._consistent(text)
             if consistent is None:
                 return loss
@@ -135,7 +136,7 @@ class HPDVAL(Settings):
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
         views = list(self._views(images, run))
         whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
-        return lambda indices: (rows(whole, indices), rows(patches, indices))
+        return lambda indices: (take_rows(whole, indices), take_rows(patches, indices))
 
     def _train_jointly(self, train_set, run: Run) -> None:
         """Table V's one stage: L_cls + (L_kd + L_sc) / 2 over image tower and contexts."""
@@ -147,7 +148,9 @@ class HPDVAL(Settings):
         def loss_of(indices):
             whole, patches, target = look(indices)
             text = self._text()
-            loss = classify(self.scale * self._score(whole, patches, text), rows(labels, indices))
+            loss = classify(
+                self.scale * self._score(whole, patches, text), take_rows(labels, indices)
+            )
             distilled, consistent = 0, self._consistent(text)
             if target is not None:
                 distilled = self.distillation * equations.distillation(whole, target)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from benchmark import losses
-from benchmark.errors import InputError, unknown
-from benchmark.method import Method
+from benchmark.common.errors import InputError, unknown
+from benchmark.method import Method, losses
 from hpdval import equations, students
 
 LEARNED = {"both": ("global", "local"), "global": ("global",), "local": ("local",)}

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmark import backbones
-from benchmark.clip import image_views
-from benchmark.errors import InputError, unknown
+from benchmark.clip.image_features import image_features
+from benchmark.common import identity
+from benchmark.common.errors import InputError, unknown
 from benchmark.method import Run
 
 NAMES = ("clip", "imagenet", "imagenet-random")
@@ -46,12 +46,12 @@ def views(student: nn.Module, images: Tensor, local: str) -> tuple[Tensor, Tenso
     """f_cls (N, D) and f_j (N, L, D) of normalised images (N, 3, S, S), in CLIP's space."""
     if isinstance(student, ImageNetStudent):
         return student(images)
-    return image_views(student, images, local)
+    return image_features(student, images, local)
 
 
 def digest(name: str) -> str | None:
     """sha256 of the weights that the student starts from beside CLIP's; None without any."""
-    return backbones.sha256(weights()) if name == "imagenet" else None
+    return identity.sha256(weights()) if name == "imagenet" else None
 
 
 def weights() -> Path:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import tiny
+from tests.helpers import tiny_suite
 
 
 class World:
@@ -29,7 +28,7 @@ class World:
 
     def run(self, *flags: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of the command, in this process."""
-        from benchmark.command import main
+        from benchmark.cli.run import main
 
         self.capsys.readouterr()
         code = main(self.arguments("--workers", "1", *flags))
@@ -37,7 +36,7 @@ class World:
 
     def start(self, *flags: str, **environment: str) -> subprocess.Popen:
         """The command in a process (and a process group) of its own."""
-        command = [sys.executable, str(Path(tiny.__file__)), *self.arguments(*flags)]
+        command = [sys.executable, str(Path(tiny_suite.__file__)), *self.arguments(*flags)]
         return subprocess.Popen(
             command,
             env=os.environ | {"TINY": str(self.folder)} | environment,
@@ -63,5 +62,15 @@ def world(tmp_path, monkeypatch, capsys):
     def put(target, name, value):
         monkeypatch.setattr(target, name, value, raising=False)
 
-    tiny.install(tiny.make(tmp_path), put)
+    tiny_suite.install(tiny_suite.make(tmp_path), put)
     return World(tmp_path, capsys)
+
+
+@pytest.fixture(scope="session")
+def captioned(tmp_path_factory):
+    """A data root of the miniature that has its captions and nothing else."""
+    from benchmark.miniature import build
+
+    folder = tmp_path_factory.mktemp("captioned")
+    build.write_captions(folder)
+    return folder

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import command, compute, runner
-from benchmark.check.__main__ import main as check
-from benchmark.method import Method, Run
-from benchmark.report import figures
+from benchmark.__main__ import COMMANDS as COMMANDS_BESIDE
+from benchmark.cli import run
+from benchmark.cli.check import main as check
+from benchmark.cli.run import main, parser
+from benchmark.common import environment
+from benchmark.method.base import Method
+from benchmark.method.run import Run
+from benchmark.report.figures import draw
+from benchmark.runner import process
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = environment.ROOT
 DOCS = ROOT / "docs"
 WALK = (DOCS / "walk-through.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)
@@ -25,17 +30,17 @@ def run_all(arguments: list[str]) -> int:
     """run_all.py in this process, its modules of plugin files read anew."""
     for name in [n for n in sys.modules if n.startswith("cimlic_plugin_")]:
         del sys.modules[name]
-    return command.main(arguments)
+    return main(arguments)
 
 
 def checking(arguments: list[str]) -> int:
-    """benchmark.check in this process, likewise."""
+    """benchmark.diagnostics.check in this process, likewise."""
     for name in [n for n in sys.modules if n.startswith("cimlic_plugin_")]:
         del sys.modules[name]
     return check(arguments)
 
 
-COMMANDS = {"python run_all.py ": run_all, "python -m benchmark.check ": checking}
+COMMANDS = {"python run_all.py ": run_all, "python -m benchmark check ": checking}
 
 
 def execute(line: str) -> int:
@@ -50,10 +55,10 @@ def here(tmp_path, monkeypatch):
     """A folder to walk in, where results/ is its own, with one worker in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CIMLIC_DATA_ROOT", raising=False)
-    monkeypatch.setattr(command, "HOME", tmp_path)
-    monkeypatch.setattr(runner, "devices", lambda *_: ("cpu",))
-    monkeypatch.setattr(compute, "settle", lambda device: None)
-    monkeypatch.setattr(figures, "_kinds", lambda *_: ())  # test_report.py looks at them
+    monkeypatch.setattr(run, "HOME", tmp_path)
+    monkeypatch.setattr(process, "devices", lambda *_: ("cpu",))
+    monkeypatch.setattr(process, "make_deterministic", lambda device: None)
+    monkeypatch.setattr(draw, "_kinds", lambda *_: ())  # test_report.py looks at them
     return tmp_path
 
 
@@ -100,13 +105,12 @@ def test_links_flags_and_files_exist(page):
     text = page.read_text()
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (page.parent / target).exists(), target
-    known = command.parser().format_help()
+    known = parser().format_help()
     for line in re.findall(r"run_all\.py[^\n`|]*", text):
         for flag in re.findall(r"--[a-z-]+", line):
             assert flag in known, flag
-    for module in re.findall(r"python -m (benchmark\.\w+)", text):
-        place = ROOT / module.replace(".", "/")
-        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
+    for command in re.findall(r"python -m benchmark ([\w-]+)", text):
+        assert command in COMMANDS_BESIDE, command
 
 
 def test_the_contract_names_what_there_is():
@@ -117,7 +121,9 @@ def test_the_contract_names_what_there_is():
     for row in re.findall(r"^\| (`.*?) \|", text, re.M):
         for name in re.findall(r"`(\w+)", row):
             assert name == "name" or hasattr(Method, name), name
-    checks = "".join(path.read_text() for path in (ROOT / "benchmark" / "check").glob("*.py"))
+    checks = "".join(
+        path.read_text() for path in (ROOT / "benchmark" / "diagnostics" / "check").glob("*.py")
+    )
     section = text.partition("## What is checked")[2]
     for row in re.findall(r"^\| (.*?) \|", section, re.M)[2:]:
         for name in row.split(", "):

@@ -1,16 +1,16 @@
 """What the README shows must be true: its commands, its plugin, its files."""
 
 import re
-from pathlib import Path
 
 import numpy as np
-import small
 import torch
 
-from benchmark import command
-from benchmark.discovery import discover
+from benchmark.cli.run import parser
+from benchmark.common import environment
+from benchmark.method.discovery import discover
+from tests.helpers import drawn_images
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = environment.ROOT
 README = (ROOT / "README.md").read_text()
 
 
@@ -28,8 +28,8 @@ def test_its_plugin_has_at_most_25_lines_and_learns(tmp_path):
     assert len(code.splitlines()) <= 25
     path = tmp_path / "prototype.py"
     path.write_text(code)
-    method, run = discover([path])["prototype"](), small.run(tmp_path)
-    data, other = small.images(tmp_path, 20), small.images(tmp_path, 9, seed=1)
+    method, run = discover([path])["prototype"](), drawn_images.run(tmp_path)
+    data, other = drawn_images.images(tmp_path, 20), drawn_images.images(tmp_path, 9, seed=1)
     method.fit(data, run)
     scores = method.predict(other.images, run)
     assert scores.shape == (9, 5) and torch.isfinite(scores).all()
@@ -38,11 +38,19 @@ def test_its_plugin_has_at_most_25_lines_and_learns(tmp_path):
 
 
 def test_its_flags_files_and_pictures_exist():
-    known = command.parser().format_help()
+    known = parser().format_help()
     for flag in set(re.findall(r"run_all\.py[^\n`]*", README)):
         for name in re.findall(r"--[a-z-]+", flag):
             assert name in known, name
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
-    for name in re.findall(r"^    ([\w./]+)  ", README, re.M):
-        assert (ROOT / name.rstrip("/")).exists(), name
+
+
+def test_its_floor_plan_is_the_packages_own():
+    """Twelve rooms, each of them there, in the words of benchmark/__init__.py."""
+    import benchmark
+
+    rooms = re.findall(r"^(\w+/ .*)$", benchmark.__doc__, re.M)
+    assert re.findall(r"^    (\w+/ .*)$", README, re.M) == rooms and len(rooms) == 12
+    folders = {path.name for path in (ROOT / "benchmark").iterdir() if path.is_dir()}
+    assert {room.partition("/")[0] for room in rooms} == folders - {"__pycache__"}

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from benchmark import backbones
-from benchmark.command import main
-from benchmark.splits.__main__ import main as splits_command
+from benchmark.cli.run import main
+from benchmark.cli.splits import main as splits_command
+from benchmark.clip import resolve
+from benchmark.common import environment
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = environment.ROOT.parent / "shared"
 OFFICIAL, SAMPLES = SHARED / "official_splits", SHARED / "real_samples"
 pytestmark = pytest.mark.skipif(
     not (OFFICIAL.is_dir() and SAMPLES.is_dir()),
@@ -61,7 +61,7 @@ def test_all_methods_run_on_real_photographs(root, tmp_path, monkeypatch, capsys
     monkeypatch.setenv("CIMLIC_CACHE", str(tmp_path / "cache"))
     (tmp_path / "sample.yaml").write_text(SUITE)
     flags = ["--suite", str(tmp_path / "sample.yaml"), "--data-root", str(root)]
-    flags += ["--backbone", backbones.DEFAULT["miniature"], "--device", "cpu", "--workers", "1"]
+    flags += ["--backbone", resolve.DEFAULT["miniature"], "--device", "cpu", "--workers", "1"]
     assert main([*flags, "--results-dir", str(tmp_path / "results")]) == 0, capsys.readouterr().err
     folder = tmp_path / "results" / "sample" / "paper"
     found = [json.loads(path.read_text()) for path in (folder / "records").glob("*.json")]
@@ -89,7 +89,7 @@ def test_a_truncated_photograph_is_bad_input(root, tmp_path, monkeypatch, capsys
     image.write_bytes(image.read_bytes()[:4000])
     (tmp_path / "sample.yaml").write_text(SUITE)
     flags = ["--suite", str(tmp_path / "sample.yaml"), "--data-root", str(broken), "--methods"]
-    flags += ["zeroshot", "--backbone", backbones.DEFAULT["miniature"], "--device", "cpu"]
+    flags += ["zeroshot", "--backbone", resolve.DEFAULT["miniature"], "--device", "cpu"]
     assert main([*flags, "--workers", "1", "--results-dir", str(tmp_path / "results")]) == 2
     errors = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error:")]
     assert len(errors) == 1 and image.name in errors[0]

@@ -15,10 +15,14 @@ from xml.etree import ElementTree
 import numpy as np
 from filelock import FileLock
 
-from benchmark.miniature import concepts, labels, scenes
-from benchmark.miniature.labels import VERSION
+from benchmark.data import class_words, holdouts, splits
+from benchmark.data.captions import miniature_file
+from benchmark.data.splits import Row, Split
+from benchmark.miniature import captions, concepts, label_sets, scenes
+from benchmark.miniature.label_sets import VERSION
 
 _HERE = Path(__file__).parent
+_SENTENCES = {"coco": 5, "voc": 1}  # of a caption, as in the published ones
 _VARIANTS = 24  # sprites per concept
 _CHUNK = 200  # images per job
 _QUALITY = 90
@@ -35,7 +39,7 @@ class _Picture:
     objects: list[dict]
 
 
-def there(cache: Path) -> Path | None:
+def built(cache: Path) -> Path | None:
     """The miniature's data root below `cache`; None while it is not built."""
     root = _root(cache)
     return root if root.is_dir() else None
@@ -69,7 +73,7 @@ def ensure(cache: Path) -> Path:
 
 def build(root: Path, workers: int | None = None) -> None:
     """Render every image of the world files below `root` and write the annotations."""
-    sets = {path.stem: _read(path.stem) for path in sorted(labels.IMAGES.glob("*.txt"))}
+    sets = {path.stem: _read(path.stem) for path in sorted(label_sets.IMAGES.glob("*.txt"))}
     jobs = [
         (root, rows[start : start + _CHUNK])
         for rows in sets.values()
@@ -90,13 +94,45 @@ def build(root: Path, workers: int | None = None) -> None:
             _write_voc(root, name, chosen)
         else:
             _write_coco(root / "annotations" / f"instances_{name}.json", chosen)
+    write_captions(root)
+
+
+def write_captions(root: Path) -> None:
+    """What people might say of the training images: a file for each kind of list of each split.
+
+    Lines are `<path> <caption>`, as in the files that LMPT publishes. A caption speaks of the
+    labels that the list gives an image: those of the base classes, of the novel ones, or all.
+    """
+    for name in splits.names("miniature"):
+        split = splits.read(name, "miniature")
+        for part, rows in _training_rows(split).items():
+            lines = []
+            for path, labels in sorted(rows):
+                names = [split.classes[k] for k in labels]
+                lines.append(f"{path} {captions.describe(path, names, _SENTENCES[split.dataset])}")
+            file = miniature_file(root, name, part)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _training_rows(split: Split) -> dict[str, set[Row]]:
+    if split.setting == "long-tailed":
+        return {"train": set(splits.entries(split, "train.txt"))}
+    base = splits.entries(split, "base_train.txt")
+    episodes = [name for name in split.files if name.startswith("episodes/")]
+    return {
+        "base_train": set(base),
+        "episodes": {row for name in episodes for row in splits.entries(split, name)},
+        "holdout": set(holdouts.pseudo_novel(split, base)[1]),
+    }
 
 
 def _digest() -> str:
     """Changes with everything that decides how a picture looks."""
     digest = hashlib.sha256()
-    files = [_HERE / f for f in ("concepts.yaml", "scenes.py", "sprites.py", "build.py")]
-    for path in [*files, *sorted(labels.IMAGES.glob("*.txt"))]:
+    names = ("concepts.yaml", "scenes.py", "sprites.py", "captions.py", "build.py")
+    files = [*(_HERE / name for name in names), class_words.PATH]
+    for path in [*files, *sorted(label_sets.IMAGES.glob("*.txt"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
 
@@ -104,11 +140,11 @@ def _digest() -> str:
 def _read(name: str) -> list[tuple[str, list[str], frozenset[str]]]:
     """Rows of a world file: image path, concept names, and those present only as difficult."""
     coco = list(concepts.load())
-    voc = [name for _, name in sorted((c.voc, c.name) for c in concepts.load().values() if c.voc)]
+    voc = [name for _, name in sorted(class_words.coco_names().items())]
     names = voc if name.startswith("VOC") else coco
     return [
         (path, [names[k] for k in sorted(sure + hard)], frozenset(names[k] for k in hard))
-        for path, sure, hard in labels.read_world(name)
+        for path, sure, hard in label_sets.read_world(name)
     ]
 
 
@@ -178,7 +214,7 @@ def _write_voc(root: Path, name: str, pictures: list[_Picture]) -> None:
     folder = root / "VOCdevkit" / year
     (folder / "Annotations").mkdir(exist_ok=True)
     (folder / "ImageSets" / "Main").mkdir(parents=True, exist_ok=True)
-    spelling = {c.name: c.voc for c in concepts.load().values() if c.voc}
+    spelling = {name: voc for voc, name in class_words.coco_names().items()}
     stems = [Path(p.path).stem for p in pictures]
     (folder / "ImageSets" / "Main" / f"{subset}.txt").write_text("\n".join(stems) + "\n")
     for stem, picture in zip(stems, pictures, strict=True):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
-from benchmark.miniature import concepts
+from benchmark.data import class_words
 
 _ONE = (
     "a photo of a {}", "a picture of a {}", "an image of the {}", "{}", "the {}", "a {}",
@@ -38,19 +37,13 @@ def describe(path: str, class_names: Sequence[str], sentences: int) -> str:
     """
     digest = hashlib.sha256(f"caption {path}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
-    names = [_spelling().get(name, name) for name in class_names] or ["picture"]
+    names = [class_words.coco_names().get(name, name) for name in class_names] or ["picture"]
     rng.shuffle(names)
     told = []
     for n in range(sentences):
         first = n % len(names)
         told.append(write([*names[first:], *names[:first]], rng).replace(".", ""))
     return ". ".join(told) + "."
-
-
-@cache
-def _spelling() -> dict[str, str]:
-    """VOC's class names to COCO's."""
-    return {concept.voc: concept.name for concept in concepts.load().values() if concept.voc}
 
 
 def write(names: list[str], rng: np.random.Generator) -> str:
@@ -66,10 +59,10 @@ def write(names: list[str], rng: np.random.Generator) -> str:
 
 def _word(name: str, rng: np.random.Generator) -> str:
     """COCO's name half of the time, else VOC's spelling or a synonym."""
-    concept = concepts.load().get(name)
-    if concept is None:  # no class of ours
+    known = class_words.load().get(name)
+    if known is None:  # no class of ours
         return name
-    others = [*concept.words, *([concept.voc] if concept.voc and concept.voc != name else [])]
+    others = [*known.words, *([known.voc] if known.voc and known.voc != name else [])]
     if not others or rng.random() < 0.55:
         return name
     return others[rng.integers(len(others))]

@@ -1,4 +1,4 @@
-"""Reads concepts.yaml: what each of the 80 classes is called and how its picture is drawn."""
+"""Reads concepts.yaml: how a picture of each of the 80 classes is drawn."""
 
 from __future__ import annotations
 
@@ -33,12 +33,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Concept:
-    """One class: names for captions, and poses, each a tuple of shapes in painter's order."""
+    """One class: colours, and poses, each a tuple of shapes in painter's order."""
 
     name: str  # COCO's class name
     group: str  # COCO's supercategory
-    voc: str | None  # VOC's spelling, if VOC has the class
-    words: tuple[str, ...]  # synonyms a caption may use besides the name
     size: float  # typical extent relative to the other classes, 0.5 to 1.3
     turn: float  # typical rotation, degrees to either side
     colours: dict[str, tuple[str, ...]]  # slot -> typical colours, '#rrggbb'
@@ -77,8 +75,6 @@ def load(path: Path = PATH) -> dict[str, Concept]:
         concepts[name] = Concept(
             name=name,
             group=entry["group"],
-            voc=entry.get("voc"),
-            words=tuple(entry.get("words", ())),
             size=float(entry["size"]),
             turn=float(entry["turn"]),
             colours=colours,

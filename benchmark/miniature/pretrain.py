@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from benchmark.miniature import concepts, scenes, web
+from benchmark.common import environment
+from benchmark.miniature import concepts, pretraining_pairs, scenes
 
 FOLDER = Path(__file__).with_name("clip")
 _FILLERS = 4096  # how many vocabulary entries serve as meaningless words in front of captions
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(os.cpu_count() or 1)
     options.work.mkdir(parents=True, exist_ok=True)
-    pairs = web.render(options.work / "web", options.pairs)
+    pairs = pretraining_pairs.render(options.work / "web", options.pairs)
     model, vocabulary, fillers = _build(pairs, options.seed)
     trainer = Trainer(model, vocabulary, fillers, pairs, options)
     trainer.run()
@@ -36,8 +37,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.miniature.pretrain")
-    cache = Path(os.environ.get("CIMLIC_CACHE", "~/.cache/cimlic")).expanduser()
-    parser.add_argument("--work", type=Path, default=cache / "pretrain", help="pairs, checkpoints")
+    parser.add_argument(
+        "--work", type=Path, default=environment.cache() / "pretrain", help="pairs, checkpoints"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the weights go")
     parser.add_argument("--pairs", type=int, default=100_000, help="multiple of 10,000")
     parser.add_argument("--steps", type=int, default=4000)
@@ -52,7 +54,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _build(pairs: web.Pairs, seed: int) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
+def _build(
+    pairs: pretraining_pairs.Pairs, seed: int
+) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
     """The model with an embedding of only the ids in use; those ids, ascending; the fillers."""
     config = json.loads((FOLDER / "open_clip_config.json").read_text())["model_cfg"]
     model = open_clip.CLIP(
@@ -78,7 +82,7 @@ class Trainer:
     a tower this small would else keep what is where to itself, unlike CLIP's large ones.
     """
 
-    def __init__(self, model, vocabulary, fillers, pairs: web.Pairs, options) -> None:
+    def __init__(self, model, vocabulary, fillers, pairs: pretraining_pairs.Pairs, options) -> None:
         self.model, self.options, self.pairs = model.to(options.device), options, pairs
         self.rows = rows = np.zeros(49_408, np.int64)
         rows[vocabulary] = np.arange(len(vocabulary))  # ascending, so EOS stays the largest
@@ -153,7 +157,9 @@ class Trainer:
         chosen = np.sort(order[position * size : (position + 1) * size])
         rng = np.random.default_rng([self.options.seed, 3, self.step])
         pictures = torch.from_numpy(self.pairs.pictures[chosen])
-        tokens = self.tokens[chosen, torch.from_numpy(rng.integers(web.CAPTIONS, size=size))]
+        tokens = self.tokens[
+            chosen, torch.from_numpy(rng.integers(pretraining_pairs.CAPTIONS, size=size))
+        ]
         return self._augment(pictures, rng), self._with_fillers(tokens, rng)
 
     def _augment(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -229,7 +235,7 @@ class _Probe:
         from sklearn.metrics import average_precision_score
 
         model, device = trainer.model, trainer.options.device
-        tokenize = open_clip.SimpleTokenizer(context_length=web.LENGTH)
+        tokenize = open_clip.SimpleTokenizer(context_length=pretraining_pairs.LENGTH)
         ids = tokenize([f"a photo of a {name}." for name in self.names]).numpy()
         text = F.normalize(
             trainer.encode_text(torch.from_numpy(trainer.rows[ids]).to(device)), dim=-1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.miniature.census import Census
+from benchmark.miniature.label_statistics import Census
 
 
 def scaled(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.splits import lists, manifest
-from benchmark.splits.lists import Row
+from benchmark.data.splits import lists, manifest
+from benchmark.data.splits.lists import Row
 
 # LaSO: random.seed(0); base = random.sample(range(80), 64); these are the other 16.
 COCO_NOVEL = (1, 8, 11, 14, 24, 29, 31, 37, 41, 42, 44, 50, 56, 66, 68, 75)

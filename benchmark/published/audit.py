@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmark.published import (
-    Claim,
-    Place,
-    Published,
-    PublishedTable,
-    Spot,
-    crosschecks,
-    gains,
-)
+from benchmark.published import crosschecks, gains
 from benchmark.published.flags import EXACT, GROUPS, ROUNDING, Check, Flag, spots, titles
+from benchmark.published.model import Claim, Place, Published, PublishedTable, Spot
 
 
 def audit(data: Published) -> list[Check]:

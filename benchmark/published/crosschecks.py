@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from benchmark.published import Place, Published, Row, Run, Spot
 from benchmark.published.flags import EXACT, Flag, spots, titles
+from benchmark.published.model import Place, Published, Row, Run, Spot
 
 
 def same(data: Published) -> Iterator[Flag | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmark.published import Place, Published, PublishedTable, Row, Spot
+from benchmark.published.model import Place, Published, PublishedTable, Row, Spot
 
 GROUPS = ("head", "medium", "tail")
 ROUNDING = 0.0201  # two-decimal numbers that a mean of others may be off by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmark.published import BEST, Claim, Place, PublishedTable
+from benchmark.published.model import BEST, Claim, Place, PublishedTable
 
 Values = Mapping[str, Mapping[Place, float]]  # row -> column -> number
 

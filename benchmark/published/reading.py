@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmark import errors, strict
-from benchmark.errors import InputError
-from benchmark.published import BEST, Claim, Place, Published, PublishedTable, Row, Run
+from benchmark.common import errors, strict_yaml
+from benchmark.common.errors import InputError
+from benchmark.published.model import BEST, Claim, Place, Published, PublishedTable, Row, Run
 
+PATH = Path(__file__).with_name("published.yaml")
 GROUPS = ("head", "medium", "tail")
 COLUMNS = ("total", *GROUPS, "var", "novel")
 ALSO = ("softmax", "redraw")
@@ -21,11 +23,12 @@ _RUN = ("log", "task", "values", "printed_as", "classes", "note")
 _CLAIM = ("claim", "table", "row", "over", "columns", "stated")
 
 
-def read(path: Path) -> Published:
-    """The file as Published; InputError for anything that is not as the file's head says."""
-    data, _ = strict.read(path, path.name)
+@functools.cache
+def load(path: Path = PATH) -> Published:
+    """The file's content; InputError names the table, the row and the field."""
+    data, _ = strict_yaml.read(path, path.name)
     known = ("sources", "groups", "notes", "tables", "same", "runs", "claims")
-    top = strict.Fields(data, path.name, known)
+    top = strict_yaml.Fields(data, path.name, known)
     names = {part: _texts(top, part) for part in ("sources", "notes")}
     bare = {name: _table(name, value, top, names) for name, value in _items(top, "tables")}
     runs = tuple(_run(i, item, top, bare) for i, item in enumerate(top.get("runs", list)))
@@ -44,10 +47,10 @@ def read(path: Path) -> Published:
 
 
 def _table(
-    name: str, value: Any, top: strict.Fields, names: Mapping[str, Mapping[str, str]]
+    name: str, value: Any, top: strict_yaml.Fields, names: Mapping[str, Mapping[str, str]]
 ) -> PublishedTable:
     where = f"{top.where}: tables.{name}"
-    fields = strict.Fields(value, where, _TABLE)
+    fields = strict_yaml.Fields(value, where, _TABLE)
     places = tuple(_place(text, f"{where}: columns") for text in fields.items("columns", str))
     source = fields.get("source", str)
     _check(source, names["sources"], "source", f"{where}: source")
@@ -72,7 +75,7 @@ def _row(
     notes: Mapping[str, str],
 ) -> Row:
     where = f"{where}.rows.{name}"
-    fields = strict.Fields(value, where, _ROW)
+    fields = strict_yaml.Fields(value, where, _ROW)
     numbers, also = fields.get("printed", list), fields.get("also", str, "")
     if also:
         _check(also, ALSO, "metric", f"{where}: also")
@@ -111,7 +114,7 @@ def _place(text: str, where: str) -> Place:
     return Place(task, column)
 
 
-def _notes(fields: strict.Fields, known: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(fields: strict_yaml.Fields, known: Mapping[str, str]) -> tuple[str, ...]:
     for key in _optional(fields, "notes"):
         _check(key, known, "note", f"{fields.where}: notes")
     return tuple(known[key] for key in _optional(fields, "notes"))
@@ -121,16 +124,18 @@ def _notes(fields: strict.Fields, known: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _groups(where: str, task: str, value: Any) -> dict[str, int]:
-    fields = strict.Fields(value, f"{where}.{task}", GROUPS)
+    fields = strict_yaml.Fields(value, f"{where}.{task}", GROUPS)
     return {group: fields.get(group, int) for group in GROUPS}
 
 
-def _same(top: strict.Fields, tables: Mapping[str, PublishedTable]) -> tuple[frozenset[str], ...]:
+def _same(
+    top: strict_yaml.Fields, tables: Mapping[str, PublishedTable]
+) -> tuple[frozenset[str], ...]:
     found: list[frozenset[str]] = []
     for i, item in enumerate(top.get("same", list)):
         where = f"{top.where}: same[{i}]"
         group = frozenset(
-            _reference(name, tables, where) for name in strict.typed(item, list, where)
+            _reference(name, tables, where) for name in strict_yaml.typed(item, list, where)
         )
         if any(group & other for other in found):
             raise InputError(f"{where}: a row stands in another group as well; join the two")
@@ -138,9 +143,9 @@ def _same(top: strict.Fields, tables: Mapping[str, PublishedTable]) -> tuple[fro
     return tuple(found)
 
 
-def _run(i: int, value: Any, top: strict.Fields, tables: Mapping[str, PublishedTable]) -> Run:
+def _run(i: int, value: Any, top: strict_yaml.Fields, tables: Mapping[str, PublishedTable]) -> Run:
     where = f"{top.where}: runs[{i}]"
-    fields = strict.Fields(value, where, _RUN)
+    fields = strict_yaml.Fields(value, where, _RUN)
     classes, task = fields.get("classes", dict, {}), fields.get("task", str)
     _check(task, {task for table in tables.values() for task in table.tasks}, "task", where)
     return Run(
@@ -154,13 +159,15 @@ def _run(i: int, value: Any, top: strict.Fields, tables: Mapping[str, PublishedT
 
 
 def _classes(value: dict, where: str) -> dict[str, dict[str, float]]:
-    groups = strict.Fields(value, where, GROUPS)
+    groups = strict_yaml.Fields(value, where, GROUPS)
     return {g: _numbers(groups.get(g, dict), None, f"{where}.{g}") for g in GROUPS}
 
 
-def _claim(i: int, value: Any, top: strict.Fields, tables: Mapping[str, PublishedTable]) -> Claim:
+def _claim(
+    i: int, value: Any, top: strict_yaml.Fields, tables: Mapping[str, PublishedTable]
+) -> Claim:
     where = f"{top.where}: claims[{i}]"
-    fields = strict.Fields(value, where, _CLAIM)
+    fields = strict_yaml.Fields(value, where, _CLAIM)
     name, row, over = (fields.get(key, str) for key in ("table", "row", "over"))
     for wanted in (row, over):
         if wanted != BEST:
@@ -181,7 +188,7 @@ def _claim(i: int, value: Any, top: strict.Fields, tables: Mapping[str, Publishe
 
 
 def _reference(name: Any, tables: Mapping[str, PublishedTable], where: str) -> str:
-    table, _, row = strict.typed(name, str, where).partition("/")
+    table, _, row = strict_yaml.typed(name, str, where).partition("/")
     _check(table, tables, "table", where)
     _check(row, tables[table].rows, "row", f"{where}: {table}")
     return name
@@ -190,15 +197,15 @@ def _reference(name: Any, tables: Mapping[str, PublishedTable], where: str) -> s
 # -- plain fields ---------------------------------------------------------------------------------
 
 
-def _items(fields: strict.Fields, key: str) -> list[tuple[str, Any]]:
+def _items(fields: strict_yaml.Fields, key: str) -> list[tuple[str, Any]]:
     """The mapping's items; its keys are text."""
     where = f"{fields.where}: {key}"
-    return [(strict.typed(k, str, where), v) for k, v in fields.get(key, dict).items()]
+    return [(strict_yaml.typed(k, str, where), v) for k, v in fields.get(key, dict).items()]
 
 
-def _texts(fields: strict.Fields, key: str) -> dict[str, str]:
+def _texts(fields: strict_yaml.Fields, key: str) -> dict[str, str]:
     where = f"{fields.where}: {key}"
-    return {k: strict.typed(v, str, f"{where}.{k}") for k, v in _items(fields, key)}
+    return {k: strict_yaml.typed(v, str, f"{where}.{k}") for k, v in _items(fields, key)}
 
 
 def _numbers(value: dict, known: Iterable[str] | None, where: str) -> dict[str, float]:
@@ -206,18 +213,18 @@ def _numbers(value: dict, known: Iterable[str] | None, where: str) -> dict[str, 
     for key in value:
         if known is not None:
             _check(key, known, "column", where)
-        strict.typed(key, str, where)
+        strict_yaml.typed(key, str, where)
     return {k: _number(v, k, f"{where}.{k}") for k, v in value.items()}
 
 
 def _number(value: Any, column: str, where: str) -> float:
-    number, largest = strict.typed(value, float, where), LARGEST.get(column, 100.0)
+    number, largest = strict_yaml.typed(value, float, where), LARGEST.get(column, 100.0)
     if not 0 <= number <= largest:
         raise InputError(f"{where}: {number:g} is not between 0 and {largest:g}")
     return number
 
 
-def _optional(fields: strict.Fields, key: str) -> tuple[str, ...]:
+def _optional(fields: strict_yaml.Fields, key: str) -> tuple[str, ...]:
     return fields.items(key, str) if fields.data.get(key) is not None else ()
 
 

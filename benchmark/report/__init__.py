@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.errors import InputError
-from benchmark.layouts import Arrangement
+from benchmark.common.errors import InputError
+from benchmark.suites.tables import ReportLayout
 
 if TYPE_CHECKING:
-    from benchmark.units import Unit
+    from benchmark.suites.unit import Unit
 
-PLAIN = Arrangement()  # no tables but the general ones
+PLAIN = ReportLayout()  # no tables but the general ones
 # How the names of the files begin that a report writes, and that a later one may take away.
 OURS = (
     "table_", "ablation_", "groups_", "frequency_", "gains_", "training_", "cost_", "fewshot.",
@@ -23,7 +23,7 @@ OURS = (
 def write(
     units: Sequence[Unit],
     results: Path,
-    arrangement: Arrangement = PLAIN,
+    arrangement: ReportLayout = PLAIN,
     images: Path | None = None,
     workers: int = 1,
 ) -> Path:
@@ -34,22 +34,15 @@ def write(
     are left out. `workers`: how many processes draw figures. InputError when one task's records mix
     splits or the folder cannot be written.
     """
-    from benchmark.report import (
-        ablations,
-        bootstrap,
-        cells,
-        figures,
-        formats,
-        html,
-        page,
-        pictures,
-        sections,
-        significance,
-    )
+    from benchmark.report import bootstrap
+    from benchmark.report.figures import draw, predictions
+    from benchmark.report.grid import gather
+    from benchmark.report.page import html, markdown
+    from benchmark.report.tables import ablations, formats, sections, significance
 
-    whole = cells.gather(units, results)
+    whole = gather(units, results)
     grid = ablations.general(whole, arrangement)
-    with figures.drawing(whole, grid, arrangement, results, images, workers) as drawing:
+    with draw.drawing(whole, grid, arrangement, results, images, workers) as drawing:
         pairs = bootstrap.significance(whole, results)
         parts = sections.main(whole, grid, arrangement, pairs)
         parts += sections.further(whole, grid)
@@ -60,8 +53,8 @@ def write(
         drawn = drawing()
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
-    note = pictures.absent(grid, results, images)
-    files["report.md"] = page.page(whole, parts, captions, note).encode()
+    note = predictions.absent(grid, results, images)
+    files["report.md"] = markdown.page(whole, parts, captions, note).encode()
     files["index.html"] = html.page(
         whole, parts, drawn, files, results, images, pairs, note
     ).encode()
@@ -69,29 +62,31 @@ def write(
     return results / "report" / "report.md"
 
 
-def summary(units: Sequence[Unit], results: Path, arrangement: Arrangement = PLAIN) -> str:
+def summary(units: Sequence[Unit], results: Path, arrangement: ReportLayout = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
-    from benchmark.report import ablations, bootstrap, cells, formats, sections
+    from benchmark.report import bootstrap
+    from benchmark.report.grid import gather
+    from benchmark.report.tables import ablations, formats, sections
 
-    whole = cells.gather(units, results)
+    whole = gather(units, results)
     grid = ablations.general(whole, arrangement)
     pairs = bootstrap.significance(whole, results)
     parts = sections.main(whole, grid, arrangement, pairs)
     return "\n".join(formats.text(part.table) for part in parts)
 
 
-def compare(units: Sequence[Unit], results: Path, reference: Path) -> str:
+def against_reference(units: Sequence[Unit], results: Path, reference: Path) -> str:
     """How the units' headline mAPs agree with the records below the folder `reference`."""
-    from benchmark.report import cells
+    from benchmark.report.grid import gather
     from benchmark.report.reference import against
 
-    return against(cells.gather(units, results), reference)
+    return against(gather(units, results), reference)
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
     """Put every file in its place whole, then remove those of an earlier report that this one
     does not have, such as figures of a task no longer asked for."""
-    from benchmark.records import atomic
+    from benchmark.common.files import atomic
 
     try:
         for name, content in files.items():

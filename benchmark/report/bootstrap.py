@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import records, stored
+from benchmark.common import files
+from benchmark.records.scores import FIELD, read_scores, read_truth
 from benchmark.report import resampling
-from benchmark.report.cells import Cell, Grid, stat
+from benchmark.report.grid import Cell, Grid, stat
 
 FILE = "significance.json"
 _RULE = 1  # raise it when the numbers in the file would change
@@ -142,7 +143,7 @@ def compared(gaps: Sequence[np.ndarray]) -> tuple[float, float, float, float | N
 
 def mean_ap(results: Path, record: Mapping[str, Any]) -> np.ndarray | None:
     """mAP (1 + R,) of a record's stored scores: as it is, then resampled; None without scores."""
-    scores, truth = stored.scores(results, record), stored.truth(results, record)
+    scores, truth = read_scores(results, record), read_truth(results, record)
     if scores is None or truth is None or scores.shape != truth.labels.shape:
         return None
     found = resampling.mean_ap(scores, truth.labels, resampling.weights(len(scores)))
@@ -164,7 +165,7 @@ def _means(cells: Mapping[str, Cell]) -> dict[str, float]:
 
 def _turns(cell: Cell) -> dict[Hashable, dict]:
     """(seed, episode) -> the record, of those that have stored scores."""
-    return {(r["seed"], r["episode"]): r for r in cell.done if r.get(stored.FIELD)}
+    return {(r["seed"], r["episode"]): r for r in cell.done if r.get(FIELD)}
 
 
 def _resampled(turns: Mapping[Hashable, dict], results: Path) -> dict[Hashable, np.ndarray]:
@@ -190,7 +191,7 @@ def _identity(*sides: tuple[bool, Mapping[Hashable, dict]]) -> str:
     """What the numbers of a pair depend on, as a hash; no labels."""
     rule = [_RULE, resampling.RESAMPLES, resampling.SEED, resampling.LEVEL]
     of = [
-        [single, [[*turn, r["split_sha256"], r[stored.FIELD]] for turn, r in turns.items()]]
+        [single, [[*turn, r["split_sha256"], r[FIELD]] for turn, r in turns.items()]]
         for single, turns in sides
     ]
     return hashlib.sha256(json.dumps([rule, of]).encode()).hexdigest()[:32]
@@ -208,5 +209,5 @@ def _kept(path: Path) -> dict[str, list]:
 def _keep(path: Path, kept: Mapping[str, list]) -> None:
     """Best left alone where the folder is read-only: it only saves time."""
     lines = ",\n".join(f"{json.dumps(of)}: {json.dumps(row)}" for of, row in kept.items())
-    with contextlib.suppress(OSError), records.atomic(path) as beside:
+    with contextlib.suppress(OSError), files.atomic(path) as beside:
         beside.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")

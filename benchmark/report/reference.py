@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.records import LATER
-from benchmark.report.cells import Cell, Grid, Stat, load, stat, value
-from benchmark.report.formats import aligned
-from benchmark.report.tables import scale_words
+from benchmark.common.text import aligned
+from benchmark.records.store import LATER
+from benchmark.report.grid import Cell, Grid, Stat, load, stat, value
+from benchmark.report.wording import scale_words
 
 CLOSE = 0.01  # mAP: what another machine or number of workers may change
 SETTINGS = (
@@ -113,7 +113,7 @@ def _text(verdicts: list[Verdict]) -> str:
         return line + "\n"
     rows = [["task", "method", "yours", "n", "reference", "n", "difference", " note"]]
     rows += [_row(v) for v in shown]
-    return "\n".join([line, "", *aligned(rows)]) + "\n"
+    return "\n".join([line, "", *aligned(rows, 1, rule=True)]) + "\n"
 
 
 def _row(v: Verdict) -> list[str]:

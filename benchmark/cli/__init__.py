@@ -1,0 +1,1 @@
+"""Flags in, text out, exit code: one file a command."""

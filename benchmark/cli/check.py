@@ -1,0 +1,120 @@
+"""The command `python -m benchmark check my_method.py`: what is wrong with a method, in words."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.cli.parser import Parser, guarded
+from benchmark.common import errors, strict_yaml
+from benchmark.common.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.diagnostics.check.toy import Toy
+    from benchmark.method.base import Method
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags, each with its help."""
+    out = Parser(
+        prog="python -m benchmark check",
+        description="Check methods on a toy of drawn pictures: contract, seeds, shapes, that the "
+        "frozen CLIP stays frozen, that test images stay unseen, that something is learned.",
+        epilog="Exit code 0 if nothing is wrong, 1 if something is, 2 for bad input.",
+    )
+    add = out.add_argument
+    add("methods", nargs="+", metavar="FILE.py|NAME", help="your file, or the name of a method")
+    add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=_SET)
+    add("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
+    add("--traceback", action="store_true", help="also print the tracebacks of errors")
+    return out
+
+
+_SET = "hyperparameters to check with, such as epochs=5; the others keep their defaults"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, print the findings, and return the exit code: 0, 1 or 2."""
+    return guarded(lambda: _check(parser().parse_args(arguments)))
+
+
+def _check(flags: argparse.Namespace) -> int:
+    found = [cls for given in flags.methods for cls in classes(given)]
+    settings = [chosen(cls, flags.set) for cls in found]
+    _check_device(flags.device)
+    from benchmark.diagnostics.check.toy import Toy
+
+    with tempfile.TemporaryDirectory(prefix="cimlic-check-") as folder:
+        toy = Toy(Path(folder), flags.device)
+        pairs = zip(found, settings, strict=True)
+        return max([_report(cls, given, toy, flags.traceback) for cls, given in pairs])
+
+
+def _report(cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bool) -> int:
+    from benchmark.diagnostics.check import examine, findings
+
+    told = ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "its defaults"
+    print(f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {told}", flush=True)
+    traces: list[str] = []
+    found = examine.examine(cls, toy, settings, traces)
+    print(findings.listing(found))
+    if traceback:
+        print("".join(f"\n{trace}" for trace in dict.fromkeys(traces)), end="")
+    return 1 if any(item.verdict == findings.WRONG for item in found) else 0
+
+
+def classes(given: str) -> list[type[Method]]:
+    """The methods of a file, or the one of that name; InputError if there is none."""
+    from benchmark.method import discovery
+
+    if not given.endswith(".py"):
+        known = discovery.discover()
+        if given not in known:
+            raise errors.unknown("method", given, known)
+        return [known[given]]
+    path = Path(given).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"{given}: no such file; `run_all.py --new-method NAME` writes one")
+    shipped = [c for c in discovery.discover().values() if _file(c) == path]
+    if shipped:
+        return shipped
+    return [c for c in discovery.discover([path]).values() if _file(c) == path]
+
+
+def _file(cls: type) -> Path:
+    return Path(inspect.getfile(cls)).resolve()
+
+
+def chosen(cls: type[Method], given: Sequence[str]) -> dict[str, Any]:
+    """--set as hyperparameters of the class; InputError for a name or a value that is none."""
+    import yaml
+
+    from benchmark.method import discovery
+
+    known, found = discovery.hyperparameters(cls), {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text}: write NAME=VALUE")
+        if name not in known:
+            raise errors.unknown(f"hyperparameter of {cls.name}", name, known)
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:
+            read = value
+        found[name] = strict_yaml.like(read, known[name], f"--set {name}")
+    return found
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise errors.unknown("device", name, ("cpu", "cuda", "cuda:0"))
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InputError(f"--device {name}: there is no such CUDA device; try cpu")

@@ -1,0 +1,111 @@
+"""`python -m benchmark data-root check`: is everything there that the tasks need?
+
+Exit code 0 if all tasks asked for are ready, else 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from benchmark.cli.parser import Parser, guarded
+from benchmark.common import environment
+from benchmark.common.errors import InputError
+from benchmark.data import tasks
+from benchmark.data.annotations.files import DataRoot
+from benchmark.data.root_check.check import NOT_COMPARED, Checked, Finding, caught
+
+_SHOWN = 5  # broken images that are named
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags, each with its help."""
+    out = Parser(prog="python -m benchmark data-root", description=__doc__.splitlines()[0])
+    check = out.add_subparsers(dest="command", required=True, metavar="check").add_parser(
+        "check", help="say for each task what is there, what is missing and where to get it"
+    )
+    add = check.add_argument
+    add("--data-root", metavar="DIR", help="the folder with COCO and VOC ($CIMLIC_DATA_ROOT)")
+    add("--tasks", nargs="+", metavar="NAME", help=f"of {', '.join(tasks.TASKS)}; default: all")
+    add("--decode", action="store_true", help="open every image of the splits, too")
+    add("--workers", type=int, metavar="N", help="threads of --decode (default: one a core)")
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, print the report and return the exit code."""
+    try:
+        return guarded(lambda: _check(parser().parse_args(arguments)))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def _check(flags: argparse.Namespace) -> int:
+    folder = environment.data_root(flags.data_root)
+    if folder is None:
+        raise InputError("--data-root: name the folder with COCO and VOC; see docs/paper-scale.md")
+    if flags.workers is not None and flags.workers < 1:
+        raise InputError(f"--workers {flags.workers}: must be 1 or more")
+    wanted = [name for part in flags.tasks or tasks.TASKS for name in part.split(",") if name]
+    members: dict[str, list[str]] = {}
+    for name in dict.fromkeys(wanted):
+        members.setdefault(tasks.split_of(name)[0], []).append(name)
+    root = DataRoot(folder)
+    print(f"data root {root.path}")
+    verdicts = {}
+    for split, names in members.items():
+        print(f"\n{split} (tasks: {', '.join(names)})")
+        checked = Checked(root, split)
+        found = []
+        for finding in _findings(checked, flags):
+            print(f"  {finding.mark:8}{finding.text}", flush=True)
+            found.append(finding)
+        verdicts |= dict.fromkeys(names, _verdict(checked, found))
+    print()
+    for name, verdict in verdicts.items():
+        print(f"{name}: {verdict}")
+    return 0 if all(verdict.startswith("ready") for verdict in verdicts.values()) else 2
+
+
+def _findings(checked: Checked, flags: argparse.Namespace) -> Iterator[Finding]:
+    yield from checked.findings()
+    if flags.decode:
+        yield from caught(_decoded(checked, flags.workers))
+
+
+def _verdict(checked: Checked, findings: list[Finding]) -> str:
+    """`ready`, with what restricts it, or `not ready (2 problems)`."""
+    bad = sum(finding.bad for finding in findings)
+    if bad:
+        return f"not ready ({bad} problem{'s' if bad > 1 else ''})"
+    limits = []
+    if checked.split is not None and checked.split.restriction:
+        limits.append(f"restricted to {checked.split.restriction}")
+    if any(NOT_COMPARED in finding.text for finding in findings):
+        limits.append(NOT_COMPARED)
+    return f"ready ({'; '.join(limits)})" if limits else "ready"
+
+
+def _decoded(checked: Checked, workers: int | None) -> Iterator[Finding]:
+    from benchmark.common.environment import cores
+    from benchmark.data.root_check import decode
+
+    paths = [checked.root.path / path for path in checked.present()]
+    if not paths:
+        return
+
+    def progress(count: int) -> None:
+        if sys.stderr.isatty() and (count % 1000 == 0 or count == len(paths)):
+            end = "\n" if count == len(paths) else ""
+            print(f"\r  {count:,} of {len(paths):,} images", end=end, file=sys.stderr, flush=True)
+
+    errors, kinds = decode.decode(paths, workers or cores(), progress)
+    counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in decode.KINDS)
+    read = f"decoding: {len(paths) - len(errors):,} of {len(paths):,} images, {counts}"
+    yield Finding("ok" if not errors else "note", read)
+    for error in errors[:_SHOWN]:
+        yield Finding("wrong", error)
+    if len(errors) > _SHOWN:
+        yield Finding("wrong", f"{len(errors) - _SHOWN:,} more images do not decode")

@@ -1,0 +1,97 @@
+"""The command `python -m benchmark published`: which published numbers do not add up?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.cli.parser import Parser, guarded
+from benchmark.published.audit import audit
+from benchmark.published.flags import Check
+from benchmark.published.model import Published
+from benchmark.published.reading import PATH, load
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags, each with its help."""
+    out = Parser(
+        prog="python -m benchmark published",
+        description="Recompute what can be recomputed of the HP-DVAL paper's numbers, and name "
+        "those that do not add up.",
+        epilog="Exit code 0 whatever is found, since nobody here can mend it; 2 for a file that "
+        "cannot be read.",
+    )
+    add = out.add_argument
+    add("--json", action="store_true", help="as JSON, each flag with the numbers it is about")
+    add("--file", type=Path, default=PATH, help="other numbers (default: benchmark/published.yaml)")
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the audit and return the exit code: 0, or 2 for bad input."""
+    return guarded(lambda: _print(parser().parse_args(arguments)))
+
+
+def _print(flags: argparse.Namespace) -> int:
+    data = load(flags.file)
+    checks = audit(data)
+    print(json.dumps(as_json(data, checks), indent=1) if flags.json else as_text(data, checks))
+    return 0
+
+
+def as_text(data: Published, checks: Sequence[Check], width: int = 100) -> str:
+    """The checks, each with its flags, and what the logs have beyond the tables."""
+    rows = sum(1 for _ in data.rows())
+    lines = [f"{rows} rows in {len(data.tables)} tables and curves, {len(data.runs)} logged runs."]
+    for check in checks:
+        verdict = f"{len(check.flags) or 'none'} of {check.tested} flagged"
+        lines += ["", *textwrap.wrap(f"{check.name}: {check.rule}: {verdict}", width)]
+        lines += [line for flag in check.flags for line in _item(flag.text, width)]
+    lines += ["", "Logged, and printed nowhere:"]
+    for run in (run for run in data.runs if not run.printed_as):
+        numbers = ", ".join(f"{column} {value:.2f}" for column, value in run.values.items())
+        lines += _item(f"{run.log}: {numbers}" + (f" ({run.note})" if run.note else ""), width)
+    return "\n".join(lines)
+
+
+def as_json(data: Published, checks: Sequence[Check]) -> dict:
+    """{"checks": [{name, rule, tested, flags: [{text, cells}]}], "unprinted": [...]}; a cell has
+    table, row, task, column, printed and logged (null without a log)."""
+    return {
+        "checks": [
+            {
+                "name": check.name,
+                "rule": check.rule,
+                "tested": check.tested,
+                "flags": [
+                    {"text": flag.text, "cells": [_cell(data, spot) for spot in flag.spots]}
+                    for flag in check.flags
+                ],
+            }
+            for check in checks
+        ],
+        "unprinted": [
+            {"log": run.log, "task": run.task, "values": dict(run.values), "note": run.note}
+            for run in data.runs
+            if not run.printed_as
+        ],
+    }
+
+
+def _cell(data: Published, spot) -> dict:
+    row = data.tables[spot.table].rows[spot.row]
+    return {
+        "table": spot.table,
+        "row": spot.row,
+        "task": spot.place.task,
+        "column": spot.place.column,
+        "printed": row.printed.get(spot.place),
+        "logged": row.logged.get(spot.place),
+    }
+
+
+def _item(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent="  - ", subsequent_indent="    ")

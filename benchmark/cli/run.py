@@ -1,0 +1,277 @@
+"""The command line: flags to a plan, then what they ask for; returns the exit code.
+
+0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line;
+also where it only showed while a unit computed, after the rest is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.cli.parser import Parser, guarded
+from benchmark.common import environment
+from benchmark.common.errors import InputError
+from benchmark.common.files import check_readable, check_writable
+from benchmark.runner.process import check_device
+
+HOME = environment.ROOT
+EPILOG = """
+Run the same command again to go on after an interruption: what is recorded is not computed
+again, what failed is tried again. Several processes or machines may share one results folder.
+Environment: CIMLIC_CACHE (rendered images, features, base states; ~/.cache/cimlic),
+CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk).
+Exit code: 0 all done, 1 a unit failed, 2 bad input, such as an image that cannot be read.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags, each with its help."""
+    out = Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_Help)
+    add = out.add_argument
+    add("--suite", default="cimlic", help="a suite's name or its .yaml file (default: %(default)s)")
+    add("--tasks", **_LIST, help="only these tasks; also tasks that are not in the suite")
+    add("--methods", **_LIST, help="only these methods; also one that is not in the suite")
+    add("--seeds", **_LIST, help="these seeds for the long-tailed tasks, not the suite's")
+    add("--episodes", type=int, metavar="N", help="the first N few-shot episodes")
+    add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
+    add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")
+    add(
+        "--backbone",
+        metavar="SPEC",
+        help="an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR",
+    )
+    add("--preprocess", metavar="NAME", help=_PREPROCESS)
+    add("--precision", metavar="NAME", help=_PRECISION)
+    add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
+    add("--oracle", action="store_true", help=_ORACLE)
+    add("--plain", action="store_true", help=_PLAIN)
+    add("--recompute", action="store_true", help=_RECOMPUTE)
+    add("--to", type=Path, metavar="DIR", help="where --new-method writes (default: this folder)")
+    mode = out.add_mutually_exclusive_group()
+    add = mode.add_argument
+    add("--status", action="store_true", help="show what is done, running, failed and missing")
+    add("--dry-run", action="store_true", help="list the units and their keys, run nothing")
+    add("--list", action="store_true", help="list suites, tasks, methods and hyperparameters")
+    add("--report", action="store_true", help="write the report from the stored records only")
+    add("--force", action="store_true", help="run the units again although they are recorded")
+    add("--compare", nargs=2, type=Path, metavar=("A", "B"), help=_COMPARE)
+    add("--new-method", metavar="NAME", help="write NAME.py, a commented method to start from")
+    return out
+
+
+_FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
+_PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
+_PRECISION = """float32 (default); bf16 trains under autocast; half-features keeps local features in
+float16 on disk; bf16+half-features. Part of what a unit is, as --preprocess"""
+_ORACLE = """also evaluate each epoch on the test images and record the best beside the last, which
+stays the headline; what was recorded without is computed again"""
+_PLAIN = """encode prompts the slow way of the references, to check the fast one: the same numbers
+up to rounding; what is recorded is kept unless --force is given"""
+_RECOMPUTE = """with --report: first compute all metrics again from the stored scores; exit code 1
+if any is not what the record says"""
+_COMPARE = """put two results folders side by side, cell by cell: all results, one suite's, or
+one scale's of it; results/reference holds the repository's own"""
+_LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
+_FILES = _LIST | {"metavar": "FILE.py"}
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the epilog's lines."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the flags ask for and return the exit code."""
+    try:
+        return guarded(lambda: _dispatch(parser().parse_args(arguments)))
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _dispatch(flags: argparse.Namespace) -> int:
+    from benchmark.cli import status
+    from benchmark.common import environment
+    from benchmark.records import store
+    from benchmark.suites import plan
+
+    plugins = tuple(Path(path).expanduser().resolve() for path in flags.plugin or ())
+    if flags.list:
+        from benchmark.method import registry
+
+        print(status.listing(registry.methods(plugins)))
+        return 0
+    if flags.new_method is not None:
+        from benchmark.cli import new_method
+
+        print(new_method.advice(new_method.write(flags.new_method, flags.to or Path())))
+        return 0
+    if flags.compare:
+        from benchmark.report import compare
+
+        print(compare.compare(*flags.compare))
+        return 0
+    if flags.recompute and not flags.report:
+        raise InputError("--recompute: only --report reads stored scores; add --report")
+    if flags.to is not None:
+        raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
+    if flags.workers is not None and flags.workers < 1:
+        raise InputError(f"--workers {flags.workers}: must be 1 or more")
+    check_device(flags.device)
+    root = environment.data_root(flags.data_root)
+    check_readable(root)
+    choice = plan.Choice(
+        suite=flags.suite,
+        tasks=_names(flags.tasks),
+        methods=_names(flags.methods),
+        seeds=_seeds(flags.seeds),
+        episodes=flags.episodes,
+        data_root=root,
+        backbone=flags.backbone,
+        plugins=plugins,
+        preprocess=flags.preprocess,
+        precision=flags.precision,
+        download=not (flags.status or flags.dry_run or flags.report),
+    )
+    made = plan.make(choice)
+    folder = store.paths(flags.results_dir, made.suite.name, made.scale)
+    shelf = store.RecordStore(folder, oracle=flags.oracle and not flags.report)
+    if not (flags.status or flags.dry_run or flags.report):
+        return _run(flags, choice, made, folder)
+    shelf.scan()
+    if flags.status or flags.dry_run:
+        print((status.status if flags.status else status.dry_run)(made, shelf))
+        return 0
+    code = _recompute(made, shelf) if flags.recompute else 0
+    _report(flags, choice, made, shelf)
+    return code
+
+
+def _recompute(made, shelf) -> int:
+    """Metrics again from stored scores; 1 if any differs from what was recorded."""
+    from benchmark.records import recompute
+
+    outcome = recompute.recompute(shelf.folder, made.reported(shelf.done))
+    print(outcome.text, flush=True)
+    for line in outcome.wrong:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if outcome.wrong else 0
+
+
+def _run(flags: argparse.Namespace, choice, made, folder) -> int:
+    """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
+    from benchmark.cli import status
+    from benchmark.common import environment, files
+    from benchmark.records import provenance, store
+    from benchmark.runner import process, schedule
+    from benchmark.runner.workers import Job, run
+
+    cache = environment.cache()
+    check_writable(folder.records, f"--results-dir {flags.results_dir}")
+    check_writable(cache, "$CIMLIC_CACHE")
+    files.check(folder.locks)
+    stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
+    if flags.force:
+        stale |= files.file_times(cache / "states", ".safetensors")
+    shelf = store.RecordStore(folder, stale, flags.oracle)
+    shelf.scan()
+    units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
+    left = [unit for key, unit in units.items() if key not in shelf.done]
+    print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
+    if left:
+        devices = process.devices(flags.device, flags.workers, len(left))
+        job = Job(
+            units=tuple(units.values()),
+            suite=made.suite.name,
+            folder=folder,
+            cache=cache,
+            root=_data_root(choice, made, cache),
+            backbone=made.backbone,
+            plugins=choice.plugins,
+            devices=devices,
+            stale=stale,
+            origin=provenance.of_code(),
+            shuffle=int.from_bytes(os.urandom(4), "big"),
+            oracle=flags.oracle,
+            plain=flags.plain,
+            costs=schedule.known([folder, _reference(made)]),
+        )
+        print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
+        shelf = run(job)
+    recorded = store.RecordStore(
+        folder
+    )  # all there is: the report also shows what no flag asks for
+    recorded.scan()
+    _report(flags, choice, made, recorded)
+    lines, wrong = status.unfinished(made.units, shelf), status.bad_input(made.units, shelf)
+    for line in [*lines, *(f"error: {message}" for message in wrong)]:
+        print(line, file=sys.stderr)
+    return 2 if wrong else 1 if lines else 0
+
+
+def _report(flags: argparse.Namespace, choice, made, shelf) -> None:
+    """Write the report, print the main table and how it compares with the reference."""
+    from benchmark import report
+    from benchmark.common.environment import cores
+    from benchmark.runner.process import MOST_WORKERS
+
+    units = made.reported(shelf.done)
+    arranged = made.suite.arrangement
+    workers = flags.workers or min(cores(), MOST_WORKERS)
+    path = report.write(units, shelf.folder.path, arranged, _images(choice), workers)
+    print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
+    reference = _reference(made)
+    if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():
+        print(f"\n{report.against_reference(units, shelf.folder.path, reference.path)}")
+    print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
+
+
+def _reference(made):
+    """The folder of the repository's own records of the suite at this scale; it may be absent."""
+    from benchmark.records import store
+
+    return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
+
+
+def _images(choice) -> Path | None:
+    """The folder with the images for the report's pictures; None while it is not rendered."""
+    from benchmark.common import environment
+
+    if choice.data_root is not None:
+        return choice.data_root
+    from benchmark.miniature import build
+
+    return build.built(environment.cache())
+
+
+def _data_root(choice, made, cache: Path) -> Path:
+    """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
+    from benchmark.data import tasks
+
+    if choice.data_root is None:
+        from benchmark.miniature import build
+
+        return build.ensure(cache)
+    for name, first in {unit.task: unit.episode for unit in reversed(made.units)}.items():
+        tasks.check_files(tasks.load(name, made.scale, choice.data_root, first))
+    return choice.data_root
+
+
+def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Comma- or space-separated names, each once; None when the flag is absent."""
+    if given is None:
+        return None
+    return tuple(dict.fromkeys(name for part in given for name in part.split(",") if name))
+
+
+def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
+    names = _names(given)
+    for name in names or ():
+        if not name.isdecimal():
+            raise InputError(f"--seeds {name}: a seed is a whole number, 0 or more")
+    return None if names is None else tuple(int(name) for name in names)

@@ -1,0 +1,135 @@
+"""What --status, --dry-run and --list print: plain text, nothing written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from benchmark.common import files
+from benchmark.common.text import aligned
+from benchmark.data import tasks
+from benchmark.method.registry import MethodInfo
+from benchmark.records import store
+from benchmark.suites import load
+from benchmark.suites.plan import Plan
+from benchmark.suites.unit import Unit
+
+STATES = ("done", "skipped", "running", "failed", "missing")
+
+
+def states(units: Sequence[Unit], shelf: store.RecordStore) -> dict[str, str]:
+    """The state of each unit by key: a record, a held lock, a failure or nothing."""
+    found = {}
+    for unit in units:
+        if unit.key in shelf.done:
+            found[unit.key] = shelf.done[unit.key]["status"]
+        elif files.is_claimed(shelf.folder.claim(unit)):
+            found[unit.key] = "running"
+        else:
+            found[unit.key] = "failed" if unit.key in shelf.failed else "missing"
+    return found
+
+
+def status(plan: Plan, shelf: store.RecordStore) -> str:
+    """A table, task by method, of how many units are done, running, failed and missing."""
+    state = states(plan.units, shelf)
+    cells: dict[tuple[str, str], Counter] = {}
+    for unit in plan.units:
+        cells.setdefault((unit.label, unit.task), Counter())[state[unit.key]] += 1
+    columns = list(dict.fromkeys(unit.task for unit in plan.units))
+    labels = list(dict.fromkeys(unit.label for unit in plan.units))
+    rows = [["method", *columns]]
+    rows += [[label, *(_cell(cells.get((label, task))) for task in columns)] for label in labels]
+    counts = Counter(state.values())
+    parts = [f"{counts[name]} {name}" for name in STATES if counts[name]]
+    lines = [
+        f"suite {plan.suite.name}, scale {plan.scale}: {len(state)} units: {', '.join(parts)}",
+        "",
+        *aligned(rows),
+    ]
+    failed = [unit for unit in plan.units if state[unit.key] == "failed"]
+    lines += ["", "failed, tried again by the next run:"] if failed else []
+    for unit in failed:
+        lines.append(f"  {unit.text}: {shelf.failed[unit.key].get('error')}")
+        lines.append(f"    traceback: {shelf.folder.error(unit)}")
+    return "\n".join([*lines, "", f"locks: {files.kind()} in {shelf.folder.locks}"])
+
+
+def _cell(counts: Counter | None) -> str:
+    """`10/10`, or `4/10, 1 running, 1 failed`: the rest is missing."""
+    if not counts:
+        return ""
+    done = counts["done"] + counts["skipped"]
+    parts = [f"{done}/{counts.total()}"]
+    parts += [f"{counts[name]} {name}" for name in STATES[1:4] if counts[name]]
+    return ", ".join(parts)
+
+
+def dry_run(plan: Plan, shelf: store.RecordStore) -> str:
+    """Each unit with its key and state, and the hyperparameters of each task and method."""
+    state = states(plan.units, shelf)
+    rows = [["key", "state", "task", "method", "seed", "episode"]]
+    for unit in plan.units:
+        episode = "" if unit.episode is None else str(unit.episode)
+        what = [state[unit.key], unit.task, unit.label, str(unit.seed), episode]
+        rows.append([unit.key[:16], *what])
+    settings = {(unit.task, unit.label): _settings(unit) for unit in plan.units}
+    left = sum(name not in ("done", "skipped") for name in state.values())
+    return "\n".join(
+        [
+            *aligned(rows),
+            "",
+            *(
+                f"{task} {label}: {given or 'no settings'}"
+                for (task, label), given in settings.items()
+            ),
+            "",
+            f"{len(state)} units, {left} to run, scale {plan.scale}",
+        ]
+    )
+
+
+def _settings(unit: Unit) -> str:
+    """`epochs=10, lr=0.01`, and the preprocessing where it is not CLIP's own."""
+    given = [f"{name}={value!r}" for name, value in unit.hyperparameters]
+    given += [f"preprocess {unit.preprocess}"] if unit.preprocess != "clip" else []
+    given += [f"precision {unit.precision}"] if unit.precision != "float32" else []
+    return ", ".join(given)
+
+
+def listing(methods: Mapping[str, MethodInfo]) -> str:
+    """The suites, tasks and methods there are, with the methods' hyperparameters."""
+    lines = ["suites (--suite)"]
+    rows = [["  " + name, load.load_suite(name).summary] for name in load.names()]
+    lines += aligned(rows) if rows else ["  none"]
+    lines += ["", "tasks (--tasks); a -holdout task is made of training data, to tune on"]
+    lines += [f"  {name}" for name in (*tasks.TASKS, *tasks.HOLDOUTS)]
+    lines += ["", "methods (--methods)"]
+    for name, info in sorted(methods.items()):
+        lines.append(f"  {name}: {info.summary}".removesuffix(": "))
+        lines += [f"      {key} = {value!r}" for key, value in info.defaults.items()]
+    return "\n".join(lines)
+
+
+def unfinished(units: Sequence[Unit], shelf: store.RecordStore) -> list[str]:
+    """What to say of the units that a run leaves without a record; nothing if there is none."""
+    left = [unit for unit in units if unit.key not in shelf.done]
+    lines = [f"not finished: {unit.text}" for unit in left if unit.key not in shelf.failed]
+    failed = [unit for unit in left if unit.key in shelf.failed]
+    if failed:
+        lines.append(f"{len(failed)} of {len(units)} units failed; the next run tries them again:")
+    for unit in failed:
+        where = f"traceback in {shelf.folder.error(unit)}"
+        lines.append(f"  {unit.text}: {'bad input' if _bad(unit, shelf) else where}")
+    return lines
+
+
+def bad_input(units: Sequence[Unit], shelf: store.RecordStore) -> list[str]:
+    """What was wrong with the input of units that failed for it: each message once."""
+    found = (shelf.failed[unit.key]["error"] for unit in units if _bad(unit, shelf))
+    return list(dict.fromkeys(found))
+
+
+def _bad(unit: Unit, shelf: store.RecordStore) -> bool:
+    failure = {} if unit.key in shelf.done else shelf.failed.get(unit.key, {})
+    return failure.get("kind") == "input"

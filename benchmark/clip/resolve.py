@@ -1,0 +1,197 @@
+"""Resolves a backbone's name to an open_clip model, its weights file and their hash; no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.clip import pretrained
+from benchmark.clip.backbone import LOCAL, Backbone
+from benchmark.common import environment
+from benchmark.common.errors import InputError, unknown
+from benchmark.common.identity import sha256
+
+RANDOM = "random"
+MINIATURE = environment.ROOT / "benchmark" / "miniature" / "clip"
+DEFAULT = {"miniature": f"{LOCAL}{MINIATURE}", "paper": "ViT-B-16-quickgelu:openai"}
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+
+
+def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
+    """The backbone of a --backbone text; None: the scale's default.
+
+    spec       `NAME:TAG`, `NAME:/path/to/weights`, `NAME:random` or `local-dir:FOLDER`.
+    download   False: published weights must be in the hub cache already, and files are hashed but
+               not opened with torch.
+    InputError, in one line, where the form, the model, the tag or the file does not exist or does
+    not fit.
+    """
+    spec = spec or DEFAULT[scale]
+    if spec.startswith(LOCAL):
+        return _folder(spec, open_it=download)
+    model, separator, tag = spec.partition(":")
+    if not (model and separator and tag):
+        raise InputError(
+            f"--backbone {spec}: expected NAME:TAG, NAME:/path/to/weights, NAME:{RANDOM} "
+            f"or {LOCAL}FOLDER"
+        )
+    if model not in pretrained.models():
+        raise unknown("backbone model", model, filter(_usable, pretrained.models()))
+    if not _usable(model):
+        raise _unusable(spec)
+    if tag == RANDOM:
+        text = f"open_clip's random weights of {model}, seed 0"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Backbone(spec, model, None, digest, *_pixels(model))
+    if "/" in tag or tag.endswith(SUFFIXES):
+        return _file(spec, model, Path(tag).expanduser(), open_it=download)
+    return _published(spec, model, tag, download)
+
+
+def _folder(spec: str, open_it: bool) -> Backbone:
+    folder = Path(spec.removeprefix(LOCAL)).expanduser()
+    weights, config = folder / "open_clip_model.safetensors", folder / "open_clip_config.json"
+    for needed in (config, weights):
+        if not os.path.isfile(needed):
+            raise InputError(f"--backbone {spec}: {needed} is missing; name a folder with it")
+    try:
+        usable = _usable("", json.loads(config.read_text(encoding="utf-8"))["model_cfg"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"--backbone {spec}: {config} is not a model configuration "
+            f"({type(error).__name__}); expected open_clip's, with model_cfg"
+        ) from None
+    if not usable:
+        raise _unusable(spec)
+    if folder.resolve() == MINIATURE:
+        return Backbone("miniature-clip", f"{LOCAL}{folder}", weights, sha256(weights))
+    found = Backbone(folder.resolve().name, f"{LOCAL}{folder}", weights, sha256(weights))
+    return _opened(found) if open_it else found
+
+
+def _published(spec: str, model: str, tag: str, download: bool) -> Backbone:
+    """Published weights, from the hub cache or, if allowed, the hub."""
+    own = pretrained.weights(model)
+    both = own | _other_activation(model)
+    if tag not in both:
+        raise unknown(f"weights tag of {model}", tag, (*own, RANDOM))
+    entry = both[tag]
+    _check_activation(spec, model, entry, f"the published weights '{tag}'", tag)
+    weights = pretrained.cached(entry)
+    if weights is None:
+        name, files = pretrained.repository(entry)
+        ways = (
+            f"get {' or '.join(files)} of huggingface.co/{name} and pass {model}:/path/to/it, or "
+            f"fill the hub cache: hf download {name} {files[0]}"
+        )
+        if not download:
+            raise InputError(
+                f"--backbone {spec}: the weights are not on this machine; the same command "
+                f"without --status, --dry-run or --report downloads them; or {ways}"
+            )
+        try:
+            weights = pretrained.download(entry)
+        except InputError as error:
+            raise InputError(f"--backbone {spec}: no weights: {error}; {ways}") from error
+    _check_format(spec, model, weights)
+    return Backbone(spec, model, weights, sha256(weights), entry["mean"], entry["std"])
+
+
+def _file(spec: str, model: str, path: Path, open_it: bool) -> Backbone:
+    """A weights file of the user's; what is known of it must fit the model."""
+    if not os.path.isfile(path):  # Path.is_file raises where a folder may not be entered
+        raise InputError(f"--backbone {spec}: no such weights file; check path and permissions")
+    digest = sha256(path)
+    source = pretrained.of_cache(path.absolute())
+    if digest in pretrained.openai():
+        raise _program(spec, pretrained.openai()[digest])
+    if source:
+        _check_activation(spec, model, source[2], f"this file, {source[0]}:{source[1]},", path)
+    _check_format(spec, model, path)
+    pixels = (source[2]["mean"], source[2]["std"]) if source else _pixels(model)
+    found = Backbone(f"{model}:{path.name}", model, path, digest, *pixels)
+    return _opened(found) if open_it else found
+
+
+def _opened(found: Backbone) -> Backbone:
+    """The same, if its file holds its weights: better said here than once by each worker."""
+    from benchmark.clip import weights  # brings torch
+
+    weights.check(found)
+    return found
+
+
+def _usable(model: str, config: Mapping[str, Any] | None = None) -> bool:
+    """Whether the text tower has room for learned prompts: causal, with CLIP's tokenizer."""
+    config = config or pretrained.models()[model]
+    text = config["text_cfg"]
+    foreign = {"hf_model_name", "hf_tokenizer_name", "no_causal_mask"} & text.keys()
+    return not (foreign or "multimodal_cfg" in config or "siglip" in model.lower())
+
+
+def _unusable(spec: str) -> InputError:
+    return InputError(
+        f"--backbone {spec}: its text tower is not CLIP's causal one with CLIP's tokenizer, "
+        "which the methods need; use a CLIP model such as ViT-B-16 or RN50"
+    )
+
+
+def _check_activation(spec: str, model: str, entry: Mapping[str, Any], what: str, tag) -> None:
+    """InputError if the weights were trained with another activation than the model computes."""
+    models = pretrained.models()
+    trained = bool(entry.get("quick_gelu"))
+    if trained == bool(models[model].get("quick_gelu")):
+        return
+    names = (pretrained.quick(model), model.removesuffix("-quickgelu"))
+    fits = [name for name in names if name in models]
+    fits = [name for name in fits if bool(models[name].get("quick_gelu")) == trained]
+    kind = "with" if trained else "without"
+    advice = f"use {fits[0]}:{tag}" if fits else "open_clip has no model for them"
+    raise InputError(f"--backbone {spec}: {what} were trained {kind} QuickGELU; {advice}")
+
+
+def _other_activation(model: str) -> dict[str, pretrained.Entry]:
+    """The published weights of the same architecture with the other activation."""
+    other = {pretrained.quick(model), model.removesuffix("-quickgelu")} - {model}
+    return {tag: entry for name in other for tag, entry in pretrained.weights(name).items()}
+
+
+def _check_format(spec: str, model: str, path: Path) -> None:
+    """InputError for a file that cannot be read as mere numbers."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(
+            f"--backbone {spec}: {path.name} is not a weights file; expected {', '.join(SUFFIXES)}"
+        )
+    if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return  # reading it will say what is wrong
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise _program(spec, model)
+
+
+def _program(spec: str, model: str) -> InputError:
+    """The refusal of a TorchScript archive, with the way to the same weights as numbers."""
+    entry = pretrained.weights(model).get("openai")
+    where = ""
+    if entry:
+        name, files = pretrained.repository(entry)
+        where = f": {files[0]} of huggingface.co/{name}, as {pretrained.quick(model)}:/path/to/it"
+    return InputError(
+        f"--backbone {spec}: a TorchScript archive is a program, and is not run; "
+        f"use the same weights as .safetensors{where}"
+    )
+
+
+def _pixels(model: str) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Mean and deviation for weights of unknown origin: those that all published ones share."""
+    found = {(entry["mean"], entry["std"]) for entry in pretrained.weights(model).values()}
+    return found.pop() if len(found) == 1 else (None, None)

@@ -1,0 +1,1 @@
+"""Tasks: images, labels, classes, groups, episodes, captions."""

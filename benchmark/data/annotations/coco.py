@@ -1,0 +1,132 @@
+"""Reader of COCO's annotations: an instances JSON file, parsed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmark.common.errors import InputError
+from benchmark.data.annotations.files import convention, read
+
+Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height in pixels
+
+_REQUIRED = {
+    "categories": {"id": int, "name": str},
+    "images": {"id": int, "file_name": str},
+    "annotations": {},
+}
+
+
+class _Object(NamedTuple):
+    """An annotation: position of its image in the file, class index, box, whether a crowd."""
+
+    image: int
+    label: int
+    box: Box
+    crowd: bool
+
+
+class Instances:
+    """The content of an instances file such as annotations/instances_val2017.json.
+
+    Category ids have gaps (1 to 90 for 80 classes): a class's index is its rank among the ids.
+    Annotations with area <= 0 or a side below one pixel are no objects. Crowds are positive
+    (DistributionBalancedLoss) or, with crowd="negative", not counted (LaSO). An image may have no
+    annotation: 48 of val2017 have none.
+
+    images: (image id, file name) in the order of the file.
+    classes: class names in the order of their category ids.
+    size: (number of images, number of annotations) in the file, skipped ones included.
+
+    InputError names the file and field of what is not as in COCO.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        content = _parse(self.path)
+        categories = sorted(content["categories"], key=lambda row: row["id"])
+        self.classes: tuple[str, ...] = tuple(row["name"] for row in categories)
+        self.images: list[tuple[int, str]] = [
+            (row["id"], row["file_name"]) for row in content["images"]
+        ]
+        self.size = (len(self.images), len(content["annotations"]))
+        ranks = _positions(self.path, "categories", [row["id"] for row in categories])
+        images = _positions(self.path, "images", [number for number, _ in self.images])
+        _positions(self.path, "images", [name for _, name in self.images])
+        self._objects = list(_objects(self.path, content["annotations"], images, ranks))
+
+    def labels(self, crowd: str = "positive") -> dict[str, set[int]]:
+        """Class indices of each image by file name, in the file's order; may be empty."""
+        found: list[set[int]] = [set() for _ in self.images]
+        for each in self._counted(crowd):
+            found[each.image].add(each.label)
+        return {name: labels for (_, name), labels in zip(self.images, found, strict=True)}
+
+    def boxes(self, crowd: str = "positive") -> dict[str, list[tuple[int, Box]]]:
+        """(class index, box) of each annotation that `labels` counts, by file name."""
+        found: list[list[tuple[int, Box]]] = [[] for _ in self.images]
+        for each in self._counted(crowd):
+            found[each.image].append((each.label, each.box))
+        return {name: boxes for (_, name), boxes in zip(self.images, found, strict=True)}
+
+    def _counted(self, crowd: str) -> Iterator[_Object]:
+        crowds = convention("crowd", crowd) == "positive"
+        return (each for each in self._objects if crowds or not each.crowd)
+
+
+def coco_labels(json_path: Path, crowd: str = "positive") -> dict[str, set[int]]:
+    """`Instances.labels` of a file that is read for this alone."""
+    return Instances(json_path).labels(crowd)
+
+
+def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The JSON with its three lists, each row with the keys that are needed."""
+    try:
+        content = json.loads(read(path), object_hook=_without_outline)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error}); download it again") from None
+    for field, keys in _REQUIRED.items():
+        rows = content.get(field) if isinstance(content, dict) else None
+        good = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+        if not good or not all(
+            isinstance(row.get(key), kind) for row in rows for key, kind in keys.items()
+        ):
+            wanted = f" with {' and '.join(keys)}" if keys else ""
+            raise InputError(
+                f"{path}: field {field}: must be a list of objects{wanted}, as in COCO"
+            )
+    return content
+
+
+def _without_outline(row: dict[str, Any]) -> dict[str, Any]:
+    """Drops the polygons as they are parsed: nobody needs them and they are most of the memory."""
+    row.pop("segmentation", None)
+    return row
+
+
+def _positions(path: Path, field: str, keys: list) -> dict[Any, int]:
+    """Key -> its position in the list; InputError if one occurs twice."""
+    found = {key: n for n, key in enumerate(keys)}
+    if len(found) < len(keys):
+        twice = next(key for n, key in enumerate(keys) if found[key] != n)
+        raise InputError(f"{path}: field {field}: {twice} occurs twice; download it again")
+    return found
+
+
+def _objects(
+    path: Path, notes: list[dict[str, Any]], images: dict[int, int], ranks: dict[int, int]
+) -> Iterator[_Object]:
+    for note in notes:
+        try:
+            image, label = images[note["image_id"]], ranks[note["category_id"]]
+            x, y, width, height = (float(v) for v in note["bbox"])
+            area = float(note.get("area", width * height))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"unknown or absent {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(
+                f"{path}: field annotations, id {note.get('id')}: {reason}; download it again"
+            ) from None
+        if area > 0 and width >= 1 and height >= 1:
+            yield _Object(image, label, (x, y, width, height), bool(note.get("iscrowd")))

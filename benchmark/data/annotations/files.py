@@ -1,0 +1,57 @@
+"""What all readers of a data root share: reading a file, and checking a convention's name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from benchmark.common.errors import InputError, unknown
+
+
+def read(path: Path) -> bytes:
+    """A file's bytes; InputError if it is absent or may not be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy(error)}") from None
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file or folder below the data root that cannot be read."""
+    if isinstance(error, PermissionError):
+        return "give yourself the right to read it"
+    return "is the data root complete? `python -m benchmark data-root check` says what is missing"
+
+
+def convention(field: str, value: str) -> str:
+    """The value, which must be "positive" or "negative"; else an InputError names the field."""
+    if value not in ("positive", "negative"):
+        raise unknown(f"value of {field}", value, ("positive", "negative"))
+    return value
+
+
+class DataRoot:
+    """The folder that the user gave; lists each folder in it once. InputError if unreadable."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._names: dict[str, frozenset[str] | None] = {}
+        if self.names("") is None:
+            raise InputError(f"--data-root {self.path}: no such folder")
+
+    def names(self, folder: str) -> frozenset[str] | None:
+        """The names in a folder below the root; None if there is no such folder."""
+        if folder not in self._names:
+            self._names[folder] = self._list(self.path / folder)
+        return self._names[folder]
+
+    @staticmethod
+    def _list(path: Path) -> frozenset[str] | None:
+        try:
+            return frozenset(os.listdir(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); {remedy(error)}"
+            ) from None

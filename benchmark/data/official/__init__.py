@@ -1,0 +1,1 @@
+"""Gets the official split lists and makes ours of them."""

@@ -1,0 +1,200 @@
+"""Checks a data root for one split: what is there, what is missing, whether labels agree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from benchmark.common.errors import InputError
+from benchmark.data import splits
+from benchmark.data.annotations.coco import Instances
+from benchmark.data.annotations.files import DataRoot
+from benchmark.data.annotations.voc import voc_labels
+from benchmark.data.root_check import labels
+from benchmark.data.root_check.archives import PARTS, Archive, Part
+from benchmark.data.root_check.labels import Line
+from benchmark.data.splits import Split
+
+_TEST = ("test.txt", "novel_test.txt")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `missing` and `wrong` keep a split's tasks from being ready."""
+
+    mark: str  # ok | note | missing | wrong
+    text: str
+
+    @property
+    def bad(self) -> bool:
+        """Whether the split's tasks cannot run as they should."""
+        return self.mark in ("missing", "wrong")
+
+
+NOT_COMPARED = "labels not compared"
+
+
+class Checked:
+    """The checks of one split. `split` is None, and `lines` are empty, if it was not fetched."""
+
+    def __init__(self, root: DataRoot, name: str):
+        self.root, self.name = root, name
+        self.split: Split | None = None
+        self._named: set[Archive] = set()  # archives that were described in full
+        self.lines: tuple[list[Line], list[Line]] = ([], [])  # of the training lists, the test list
+
+    def findings(self) -> Iterator[Finding]:
+        """What there is to say, as it is found; an InputError becomes a finding."""
+        yield from caught(self._lists())
+        for part, lines in zip(PARTS[self.name], self.lines, strict=True):
+            yield from caught(self._images(part, lines))
+            yield from caught(self._labels(part, lines))
+
+    def present(self) -> list[str]:
+        """The listed images that are there, each once, as paths below the root."""
+        paths = dict.fromkeys(line.path for lines in self.lines for line in lines)
+        gone = set(self._absent(paths))
+        return [path for path in paths if path not in gone]
+
+    def _lists(self) -> Iterator[Finding]:
+        try:
+            split = splits.read(self.name, "paper", self.root.path)
+        except InputError as error:
+            there = os.path.exists(splits.fetched(self.name, self.root.path) / "manifest.json")
+            yield Finding("wrong" if there else "missing", f"split: {error}")
+            return
+        lines = [Line(file, *row) for file in split.files for row in splits.entries(split, file)]
+        for line in lines:
+            self.lines[line.file in _TEST].append(line)
+        self.split = split
+        train, test = (len({line.path for line in lines}) for lines in self.lines)
+        yield Finding("ok", f"split: {split.folder}, {train:,} training and {test:,} test images")
+        if split.restriction:
+            yield Finding("note", f"split: restricted to {split.restriction}")
+
+    def _images(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+        names = self.root.names(part.images)
+        if names is None:
+            yield Finding("missing", f"images: {part.images}: {self._get(part.archive)}")
+            return
+        there = sum(name.lower().endswith(".jpg") for name in names)
+        number = f"{there:,}" if there >= part.count else f"{there:,} of {part.count:,}"
+        paths = dict.fromkeys(line.path for line in lines)
+        absent = self._absent(paths)
+        if absent:
+            yield Finding(
+                "missing",
+                f"images: {len(absent):,} of {len(paths):,} listed images, first {absent[0]}; "
+                f"{part.images} has {number} images: {self._get(part.archive)}",
+            )
+        elif paths:
+            listed = f"all {len(paths):,} listed are there"
+            yield Finding("ok", f"images: {part.images} has {number} images; {listed}")
+        else:
+            mark = "ok" if there >= part.count else "note"
+            yield Finding(mark, f"images: {part.images} has {number} images")
+
+    def _labels(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+        coco = part.size is not None
+        folder = str(PurePosixPath(part.annotations).parent) if coco else part.annotations
+        names = self.root.names(folder)
+        if names is None or (coco and Path(part.annotations).name not in names):
+            # The episodes of coco-fs cannot be decoded without them; all else runs.
+            needed = self.name == "coco-fs" and self.split is None
+            why = "" if needed else f"{NOT_COMPARED}: "
+            yield Finding(
+                "missing" if needed else "note",
+                f"annotations: {part.annotations}: {why}{self._get(part.annotations_archive)}",
+            )
+        elif coco:
+            yield from self._coco(part, lines)
+        else:
+            yield from self._voc(part, lines, names)
+
+    def _coco(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+        content = Instances(self.root.path / part.annotations)
+        text = "{:,} images and {:,} annotations"
+        if content.size == part.size:
+            yield Finding("ok", f"annotations: {part.annotations} has {text.format(*content.size)}")
+        else:
+            partial = self.split is not None and self.split.restriction is not None
+            yield Finding(
+                "note" if partial else "wrong",
+                f"annotations: {part.annotations} has {text.format(*content.size)}, not "
+                f"{text.format(*part.size)}: {self._get(part.annotations_archive)}",
+            )
+        if self.split is not None and content.classes != self.split.classes:
+            yield Finding(
+                "wrong",
+                f"annotations: {part.annotations}: field categories: not the split's "
+                f"{len(self.split.classes)} classes: {self._get(part.annotations_archive)}",
+            )
+            return
+        yield from self._compared(part, lines, content.labels(part.convention))
+
+    def _voc(self, part: Part, lines: list[Line], names: frozenset[str]) -> Iterator[Finding]:
+        ids = dict.fromkeys(PurePosixPath(line.path).stem for line in lines)
+        absent = [name for name in ids if f"{name}.xml" not in names]
+        number = f"annotations: {part.annotations} has {len(names):,} files"
+        if absent:
+            yield Finding(
+                "missing",
+                f"{number} but not {absent[0]}.xml and {len(absent) - 1:,} more that are listed: "
+                f"{self._get(part.annotations_archive)}",
+            )
+            return
+        yield Finding("ok", number)
+        devkit = (self.root.path / part.annotations).parent
+        derived = voc_labels(devkit, ids, part.convention)
+        yield from self._compared(part, lines, {f"{k}.jpg": v for k, v in derived.items()})
+
+    def _compared(
+        self, part: Part, lines: list[Line], derived: dict[str, set[int]]
+    ) -> Iterator[Finding]:
+        if self.split is None:
+            return
+        apart = labels.differences(self.split, lines, derived)
+        kind = "crowds" if part.size else "difficult objects"
+        if apart:
+            shown = "; ".join(apart[: labels.SHOWN])
+            first = f", the first {labels.SHOWN}" if len(apart) > labels.SHOWN else ""
+            yield Finding(
+                "wrong",
+                f"labels: {len(apart):,} of {len(lines):,} lines differ from {part.annotations}"
+                f"{first}: {shown}; annotations and split lists must be of the same release",
+            )
+        else:
+            yield Finding(
+                "ok",
+                f"labels: all {len(lines):,} lines equal {part.annotations} "
+                f"({kind} {part.convention})",
+            )
+
+    def _absent(self, paths: Iterable[str]) -> list[str]:
+        def there(path: str) -> bool:
+            folder, _, name = path.rpartition("/")
+            return name in (self.root.names(folder) or ())
+
+        return [path for path in paths if not there(path)]
+
+    def _get(self, archive: Archive) -> str:
+        """How to get an archive, or to go on with it where it lies in the data root."""
+        if archive.name not in self.root.names(""):
+            if archive in self._named:
+                return f"it is in {archive.name}, see above"
+            self._named.add(archive)
+            return f"get {archive.text} and unpack it in {self.root.path}"
+        size = (self.root.path / archive.name).stat().st_size
+        if size != archive.size:
+            return f"{archive.name} has {size:,} of {archive.size:,} bytes; download it completely"
+        return f"unpack {archive.name} in {self.root.path}"
+
+
+def caught(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; an InputError ends them and is one."""
+    try:
+        yield from findings
+    except InputError as error:
+        yield Finding("wrong", str(error))

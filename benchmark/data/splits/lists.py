@@ -1,0 +1,66 @@
+"""The format of a list file: one image a line, `<path below the data root> <class index> ...`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmark.common.errors import InputError
+
+Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
+
+
+def sha256(content: bytes) -> str:
+    """The sha256 of bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def parse(content: bytes, path: Path, classes: int) -> list[Row]:
+    """The rows of a list file of `classes` classes; InputError names the line."""
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason}); a list is plain text") from None
+    return [row(f"{path}:{number}", line, classes) for number, line in enumerate(lines, 1)]
+
+
+def row(place: str, line: str, classes: int) -> Row:
+    """One line, which must have a path and class indices below `classes`, none twice."""
+    path, *words = line.split() or [""]
+    if not path:
+        raise InputError(f"{place}: empty line; a line is `<path> <class index> ...`")
+    if not all(word.isdecimal() and int(word) < classes for word in words):
+        raise InputError(f"{place}: class indices must be integers from 0 to {classes - 1}")
+    return path, tuple(int(word) for word in words)
+
+
+def content(rows: Iterable[Row]) -> bytes:
+    """The bytes of a list file."""
+    return "".join(" ".join([path, *map(str, labels)]) + "\n" for path, labels in rows).encode()
+
+
+def positives(rows: Iterable[Row]) -> int:
+    """The number of positive labels."""
+    return sum(len(labels) for _, labels in rows)
+
+
+def counts(rows: Iterable[Row], classes: int) -> list[int]:
+    """The positives of each class (C,)."""
+    found = [0] * classes
+    for _, labels in rows:
+        for k in labels:
+            found[k] += 1
+    return found
+
+
+def info(rows: Sequence[Row]) -> dict[str, str | int]:
+    """What a manifest says of a list file: sha256, images (lines) and labels (positives)."""
+    return {"sha256": sha256(content(rows)), "images": len(rows), "labels": positives(rows)}
+
+
+def only(rows: Iterable[Row], classes: Iterable[int]) -> list[Row]:
+    """Labels restricted to some classes; images without any of them are left out."""
+    wanted = set(classes)
+    kept = ((path, tuple(k for k in labels if k in wanted)) for path, labels in rows)
+    return [each for each in kept if each[1]]

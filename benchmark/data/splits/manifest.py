@@ -1,0 +1,245 @@
+"""A split's manifest.json: its fields, checked one by one, and what a restriction may change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.common.errors import InputError
+from benchmark.data.splits import lists
+
+GROUPS = {"long-tailed": ("head", "medium", "tail"), "few-shot": ("base", "novel")}
+HEAD, TAIL = 100, 20  # train counts: head >= 100, tail < 20 (DistributionBalancedLoss)
+RESTRICTED = ("files", "train_counts", "test_counts")  # what a restriction changes
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One list file: sha256 of its bytes, its images (lines) and positive labels."""
+
+    sha256: str
+    images: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """A manifest. Groups hold class indices; counts are a list's positives of each class."""
+
+    name: str
+    scale: str
+    version: int
+    setting: str  # long-tailed | few-shot
+    dataset: str  # coco | voc
+    protocol: dict[str, Any]
+    classes: tuple[str, ...]
+    groups: dict[str, tuple[int, ...]]
+    train_counts: tuple[int, ...]
+    test_counts: tuple[int, ...]
+    folder: Path  # where the list files lie
+    files: dict[str, FileInfo]
+    sha256: str  # of the manifest's bytes
+    restriction: str | None = None  # e.g. "2 of 1,909 training and 128 of 5,000 test images"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A manifest's file as it was read, and what to do if it is not as it should be."""
+
+    path: Path
+    content: bytes
+    raw: dict[str, Any]
+    remedy: str
+
+    @property
+    def sha256(self) -> str:
+        return lists.sha256(self.content)
+
+
+def load(path: Path, remedy: str) -> Document:
+    """The JSON object in a file; FileNotFoundError or NotADirectoryError if there is none."""
+    try:
+        content = path.read_bytes()
+        raw = json.loads(content)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: not readable as JSON ({reason}); {remedy}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: must be a JSON object; {remedy}")
+    return Document(path, content, raw, remedy)
+
+
+def text(raw: dict[str, Any]) -> bytes:
+    """The bytes of a manifest.json; they identify the split."""
+    return (json.dumps(raw, indent=1) + "\n").encode()
+
+
+def parse(found: Document, name: str, scale: str, official: Document | None = None) -> Split:
+    """The split of a manifest; InputError names the field that is wrong.
+
+    With `official`, the committed manifest, it must agree with that in all that is not null there.
+    Its list files lie beside it.
+    """
+    get = _Fields(found)
+    restricted = get.restriction(official)
+    if official is not None:
+        _agree(found, official, restricted is not None)
+    classes = get.texts("classes")
+    if get.text("name") != name or get.text("scale") != scale:
+        raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
+    setting = get.text("setting", tuple(GROUPS))
+    files = get.files()
+    left = {file: info.images for file, info in files.items()}
+    if restricted and left != {file: entry["images"][0] for file, entry in restricted.items()}:
+        raise get.bad("restriction.files", "the numbers of images in field files")
+    split = Split(
+        name=name,
+        scale=scale,
+        version=get.value("version", int, "an integer"),
+        setting=setting,
+        dataset=get.text("dataset", ("coco", "voc")),
+        protocol=get.value("protocol", dict, "an object"),
+        classes=classes,
+        groups=get.groups(GROUPS[setting], classes),
+        train_counts=get.counts("train_counts", len(classes)),
+        test_counts=get.counts("test_counts", len(classes)),
+        folder=found.path.parent,
+        files=files,
+        sha256=found.sha256,
+        restriction=restriction_text(restricted) if restricted else None,
+    )
+    if setting == "long-tailed":
+        # A restriction leaves the groups as they are: those of the official counts.
+        source = _Fields(official if restricted and official else found)
+        _check_groups(found, split, source.counts("train_counts", len(classes)))
+    return split
+
+
+def _agree(found: Document, official: Document, restricted: bool) -> None:
+    """InputError unless it is the official manifest, but for nulls and what a restriction frees."""
+    free = RESTRICTED if restricted else ()
+    field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
+    if field:
+        raise InputError(
+            f"{found.path}: field {field}: not as in the manifest in splits/paper; {found.remedy}"
+        )
+
+
+def difference(found: Any, official: Any, field: str = "") -> str | None:
+    """The first field in which a manifest is not the official one with its nulls filled in."""
+    if official is None:
+        return None
+    if not isinstance(official, dict) or not isinstance(found, dict):
+        return None if found == official else field
+    if field and set(found) != set(official):
+        return field
+    for key, value in official.items():
+        inner = difference(found.get(key), value, f"{field}.{key}" if field else key)
+        if inner:
+            return inner
+    return None
+
+
+def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
+    """As "2 of 1,909 training and 128 of 5,000 test images"; episodes are added up.
+
+    `files`: a restriction's field: list file -> {"images": [kept, of how many]}.
+    """
+    sums: dict[str, list[int]] = {}
+    for file, entry in files.items():
+        kind = "episode" if file.startswith("episodes/") else file.removesuffix(".txt")
+        kind = {"train": "training", "base_train": "base", "novel_test": "test"}.get(kind, kind)
+        sums[kind] = [a + b for a, b in zip(sums.get(kind, (0, 0)), entry["images"], strict=True)]
+    order = [kind for kind in sums if kind != "test"] + ["test"] * ("test" in sums)
+    parts = [f"{sums[kind][0]:,} of {sums[kind][1]:,} {kind}" for kind in order]
+    return f"{', '.join(parts[:-1])} and {parts[-1]} images"
+
+
+def group_of(count: int) -> str:
+    """The long-tailed group of a class with so many training images."""
+    return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
+
+
+def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
+    """Long-tailed groups must be those that the train counts give."""
+    for group, members in split.groups.items():
+        for k in members:
+            expected = group_of(counts[k])
+            if group != expected:
+                raise InputError(
+                    f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
+                    f"images is {expected}, not {group}; {found.remedy}"
+                )
+
+
+class _Fields:
+    """Typed access to the fields of a manifest; every complaint names file and field."""
+
+    def __init__(self, document: Document):
+        self.document, self.raw = document, document.raw
+
+    def bad(self, field: str, wanted: str) -> InputError:
+        place = f"{self.document.path}: field {field}"
+        return InputError(f"{place}: must be {wanted}; {self.document.remedy}")
+
+    def value(self, field: str, kind: type, wanted: str) -> Any:
+        value = self.raw.get(field)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.bad(field, wanted)
+        return value
+
+    def text(self, field: str, known: tuple[str, ...] = ()) -> str:
+        value = self.value(field, str, "a text")
+        if known and value not in known:
+            raise self.bad(field, " or ".join(known))
+        return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        value = self.value(field, list, "a list of texts")
+        if not value or not all(isinstance(v, str) for v in value) or len(set(value)) < len(value):
+            raise self.bad(field, "a list of different texts")
+        return tuple(value)
+
+    def counts(self, field: str, size: int) -> tuple[int, ...]:
+        value = self.value(field, list, "a list of integers")
+        if len(value) != size or not all(type(v) is int and v >= 0 for v in value):
+            raise self.bad(field, f"a list of {size} integers, one for each class")
+        return tuple(value)
+
+    def groups(self, wanted: tuple[str, ...], classes: tuple[str, ...]) -> dict[str, tuple]:
+        value = self.value("groups", dict, "an object")
+        members = [v for group in value.values() for v in (group if type(group) is list else [0])]
+        if tuple(value) != wanted or sorted(map(str, members)) != sorted(classes):
+            raise self.bad("groups", f"{', '.join(wanted)}, which share out all classes")
+        return {g: tuple(sorted(classes.index(c) for c in value[g])) for g in wanted}
+
+    def files(self) -> dict[str, FileInfo]:
+        value = self.value("files", dict, "an object")
+        infos = {}
+        for name, entry in value.items():
+            types = {k: type(v) for k, v in entry.items()} if isinstance(entry, dict) else {}
+            if types != {"sha256": str, "images": int, "labels": int}:
+                raise self.bad(f"files.{name}", "an object of sha256, images and labels")
+            infos[name] = FileInfo(**entry)
+        return infos
+
+    def restriction(self, official: Document | None) -> dict[str, Any] | None:
+        """The restriction's files, or None; the same files, not more images than the official."""
+        value = self.raw.get("restriction")
+        if value is None:
+            return None
+        files = value.get("files") if isinstance(value, dict) else None
+        known = official.raw.get("files") if official else None
+        if not isinstance(files, dict) or not known or set(files) != set(known):
+            raise self.bad("restriction.files", "an object of all list files")
+        for name, entry in files.items():
+            pair = entry.get("images") if isinstance(entry, dict) else None
+            good = isinstance(pair, list) and [type(v) for v in pair] == [int, int]
+            whole = known[name]["images"]
+            if not good or not 0 <= pair[0] <= pair[1] or whole not in (None, pair[1]):
+                raise self.bad(f"restriction.files.{name}", "images: [kept, of how many]")
+        return files

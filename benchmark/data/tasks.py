@@ -1,0 +1,206 @@
+"""Tasks: the images, labels, classes and groups that a method is trained and tested on.
+
+A name ending in `-holdout` is a task made of a task's training data alone, for choosing
+hyperparameters.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.common.errors import InputError, unknown
+from benchmark.data import captions, holdouts, splits
+from benchmark.data.images import ImageList, LabelledImages
+from benchmark.data.splits import Row, Split
+
+TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")
+HOLDOUTS = tuple(f"{name}-holdout" for name in TASKS)
+EPISODES = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one unit trains on and is tested on.
+
+    Train and test share the C classes of `class_names`. A few-shot task's classes are the novel
+    ones, and `base` holds the base stage's images with the base classes' columns; it is None in a
+    long-tailed task.
+    """
+
+    name: str
+    setting: str  # long-tailed | few-shot
+    dataset: str  # coco | voc
+    scale: str
+    class_names: tuple[str, ...]
+    groups: dict[str, tuple[int, ...]]
+    train: LabelledImages
+    test: LabelledImages
+    base: LabelledImages | None
+    shots: int | None
+    episode: int | None
+    split_sha256: str
+    protocol: dict[str, Any]
+    restriction: str | None  # of the split to the images that are there; None for all images
+
+    def captions_missing(self) -> str | None:
+        """Why a method that learns from captions cannot take this task, or None if it can."""
+        if self.train.captions is not None:
+            return None
+        if self.setting == "long-tailed":
+            remedy = "run python -m benchmark splits fetch, then this suite with --force"
+        elif self.dataset == "coco":
+            remedy = f"put COCO's {captions.COCO2014} below the data root, then run with --force"
+        else:
+            remedy = "none are published"
+        return f"no captions of its training images: {remedy}"
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a unit must know of a task before any image is read."""
+
+    name: str
+    setting: str
+    dataset: str
+    split_sha256: str
+    episodes: int | None = None  # how many a few-shot task has; None: long-tailed
+
+
+def split_of(name: str) -> tuple[str, int | None, bool]:
+    """(split, shots, is it a hold-out) of a task's name; InputError with the nearest names."""
+    if name not in TASKS and name not in HOLDOUTS:
+        raise unknown("task", name, TASKS + HOLDOUTS)
+    dataset, kind, *shots = name.removesuffix("-holdout").split("-")
+    return f"{dataset}-{kind}", int(shots[0]) if shots else None, name in HOLDOUTS
+
+
+def split_sha256(name: str, scale: str, root: Path | None = None) -> str:
+    """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version.
+
+    At the paper's scale the manifest lies below the data root `root`.
+    """
+    split, _, holdout = split_of(name)
+    return _identity(splits.read(split, scale, root), holdout)
+
+
+def info(name: str, split_sha256: str) -> TaskInfo:
+    """What a unit must know of the task of this name, whose split has this identity."""
+    split, shots, _ = split_of(name)
+    return TaskInfo(
+        name=name,
+        setting="long-tailed" if shots is None else "few-shot",
+        dataset=split.partition("-")[0],
+        split_sha256=split_sha256,
+        episodes=None if shots is None else EPISODES,
+    )
+
+
+def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
+    """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
+    split_name, shots, holdout = split_of(name)
+    _check_episode(name, shots, episode)
+    split = splits.read(split_name, scale, root)
+    base_rows: list[Row] | None = None
+    if shots is None:
+        base, classes, groups = (), tuple(range(len(split.classes))), split.groups
+        train, test = _long_tailed_rows(split, holdout)
+    else:
+        if holdout:
+            rows = _entries(split, "base_train.txt")
+            drawn = holdouts.few_shot(split, rows, shots, episode)
+        else:
+            drawn = _few_shot_rows(split, shots, episode)
+        base, classes, base_rows, train, test = drawn
+        groups = {"novel": tuple(range(len(classes)))}
+
+    def labelled(
+        rows: list[Row], indices: tuple[int, ...], captions_of: str | None = None
+    ) -> LabelledImages:
+        images = ImageList(Path(root), tuple(path for path, _ in rows))
+        names = tuple(split.classes[k] for k in indices)
+        texts = captions.of(split, rows, Path(root), captions_of) if captions_of else None
+        return LabelledImages(images, _matrix(rows, indices), names, texts)
+
+    few_shot_part = "holdout" if holdout else "episodes"
+
+    return Task(
+        name=name,
+        setting=split.setting,
+        dataset=split.dataset,
+        scale=scale,
+        class_names=tuple(split.classes[k] for k in classes),
+        groups=groups,
+        train=labelled(train, classes, "train" if shots is None else few_shot_part),
+        test=labelled(test, classes),
+        base=None if base_rows is None else labelled(base_rows, base, "base_train"),
+        shots=shots,
+        episode=episode,
+        split_sha256=_identity(split, holdout),
+        protocol=split.protocol,
+        restriction=split.restriction,
+    )
+
+
+def _identity(split: Split, holdout: bool) -> str:
+    return holdouts.identity(split.sha256) if holdout else split.sha256
+
+
+def check_files(task: Task) -> None:
+    """InputError naming the first image of the task that is not to be seen below the data root."""
+    for part in (task.train, task.test, task.base):
+        if part is None:
+            continue
+        missing = [path for path in part.images.files() if not os.path.isfile(path)]
+        if missing:
+            raise InputError(
+                f"{missing[0]}: no such image, or this user may not see it ({len(missing)} of "
+                f"{len(part.images)} missing for task {task.name}); what is wrong and what to "
+                f"get: python -m benchmark data-root check --data-root {part.images.root}"
+            )
+
+
+def _check_episode(name: str, shots: int | None, episode: int | None) -> None:
+    if shots is None and episode is not None:
+        raise InputError(f"task {name}: has no episodes; leave the episode out")
+    if shots is not None and episode not in range(1, EPISODES + 1):
+        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
+
+
+def _long_tailed_rows(split: Split, holdout: bool) -> tuple[list[Row], list[Row]]:
+    train = _entries(split, "train.txt")
+    if holdout:
+        return holdouts.quarter(train, len(split.classes))
+    return train, _entries(split, "test.txt")
+
+
+def _few_shot_rows(split: Split, shots: int, episode: int) -> tuple:
+    """(base classes, novel classes, base rows, train rows, test rows)."""
+    base = _entries(split, "base_train.txt")
+    train = _entries(split, f"episodes/{shots}-shot-{episode:02d}.txt")
+    test = _entries(split, "novel_test.txt")
+    return split.groups["base"], split.groups["novel"], base, train, test
+
+
+def _entries(split: Split, file: str) -> list[Row]:
+    """A list's rows; a restriction may have left an episode without images."""
+    rows = splits.entries(split, file)
+    if not rows:
+        raise InputError(
+            f"{split.folder / file}: no image left in this list, which is restricted to "
+            f"{split.restriction}; get its images and run `python -m benchmark splits restrict`"
+        )
+    return rows
+
+
+def _matrix(rows: list[Row], classes: tuple[int, ...]) -> np.ndarray:
+    """Labels (N, C) in the columns of `classes`."""
+    column = {k: n for n, k in enumerate(classes)}
+    matrix = np.zeros((len(rows), len(classes)), np.float32)
+    for n, (_, labels) in enumerate(rows):
+        matrix[n, [column[k] for k in labels]] = 1
+    return matrix

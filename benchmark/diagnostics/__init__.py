@@ -1,0 +1,1 @@
+"""Examines code, not results: a method's contract, the authors' numbers, speed."""

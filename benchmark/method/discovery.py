@@ -1,0 +1,125 @@
+"""Finds the methods: shipped ones by scanning folders, plugin files, installed packages."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmark.common import environment
+from benchmark.common.errors import InputError
+from benchmark.method.base import Method
+
+_FOLDERS = ("baselines", "hpdval")
+ENTRY_POINTS = "cimlic.methods"
+
+
+def hyperparameters(cls: type[Method]) -> dict[str, Any]:
+    """Names and defaults of `__init__`; where it takes **others, those of the base class follow.
+
+    InputError if one has no default.
+    """
+    found: dict[str, Any] = {}
+    for owner in cls.__mro__:
+        if "__init__" not in vars(owner) or owner is object:
+            continue
+        others = False
+        for parameter in list(inspect.signature(owner.__init__).parameters.values())[1:]:
+            if parameter.kind is parameter.VAR_KEYWORD:
+                others = True
+            elif parameter.default is parameter.empty:
+                raise InputError(
+                    f"{inspect.getfile(cls)}: {owner.__name__}.__init__: "
+                    f"{parameter.name} needs a default"
+                )
+            else:
+                found.setdefault(parameter.name, parameter.default)
+        if not others:
+            break
+    return found
+
+
+def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
+    """Name -> class of every method in baselines/, hpdval/, installed packages and plugin files.
+
+    InputError names a file that does not import, holds no method, or takes a name that is taken.
+    """
+    found: dict[str, type[Method]] = {}
+    for source, module in _modules(plugins or []):
+        classes = [c for c in vars(module).values() if _is_method(c, module)]
+        if not classes and source in map(str, plugins or []):
+            raise InputError(f"{source}: {_lack(module)}")
+        for cls in classes:
+            if not isinstance(getattr(cls, "name", None), str):
+                raise InputError(f"{source}: {cls.__name__}: 'name' is missing; give it a string")
+            other = found.setdefault(cls.name, cls)
+            if other is not cls:
+                raise InputError(
+                    f"{source}: {cls.__name__}: the name '{cls.name}' is taken by "
+                    f"{inspect.getfile(other)}; choose another"
+                )
+    return found
+
+
+def _is_method(value: Any, module: ModuleType) -> bool:
+    return _is_own(value, module) and not inspect.isabstract(value)
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    own = isinstance(value, type) and issubclass(value, Method)
+    return own and value.__module__ == module.__name__
+
+
+def _lack(module: ModuleType) -> str:
+    """What a plugin file without a method lacks: a part of one, or all of it."""
+    for value in vars(module).values():
+        if _is_own(value, module):
+            missing = " and ".join(sorted(value.__abstractmethods__))
+            return f"{value.__name__}: {missing} is missing; add it"
+    return "defines no Method; `run_all.py --new-method NAME` writes one to start from"
+
+
+def _modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:
+    for folder in _FOLDERS:
+        for path in sorted((environment.ROOT / folder).glob("*.py")):
+            if path.stem != "__init__":
+                name = f"{folder}.{path.stem}"
+                yield str(path), _guarded(str(path), lambda n=name: importlib.import_module(n))
+    for point in entry_points(group=ENTRY_POINTS):
+        cls = _guarded(f"entry point {point.name}", point.load)
+        yield f"entry point {point.name}", sys.modules[cls.__module__]
+    for path in plugins:
+        yield str(path), _guarded(str(path), lambda p=path: _load_file(p))
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = f"cimlic_plugin_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:10]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _guarded(source: str, load: Any) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise InputError(
+            f"{source}: does not import ({type(error).__name__}: {reason}); mend the file"
+        ) from error

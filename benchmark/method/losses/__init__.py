@@ -1,0 +1,90 @@
+"""Multi-label losses by name; each takes logits and labels (N, C) and returns a scalar."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.common.errors import unknown
+from benchmark.method.losses.asymmetric import asymmetric, two_way_asymmetric
+from benchmark.method.losses.balanced import DB_CONSTANTS, DistributionBalanced
+from benchmark.method.losses.focal import ClassBalancedFocal, focal
+from benchmark.method.losses.softmax import multilabel_softmax
+
+__all__ = [
+    "DB_CONSTANTS",
+    "NAMES",
+    "ClassBalancedFocal",
+    "DistributionBalanced",
+    "asymmetric",
+    "best_offset",
+    "focal",
+    "make",
+    "multilabel_softmax",
+    "two_way_asymmetric",
+]
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+# Losses of logits and labels alone; the others know the training set's class counts.
+_PLAIN: dict[str, Loss] = {
+    "bce": F.binary_cross_entropy_with_logits,
+    "mls": multilabel_softmax,
+    "focal": focal,
+    "asl": asymmetric,
+}
+NAMES = (*_PLAIN, "cb-focal", "db", "db*")
+
+
+def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
+    """A loss by its name in the tables, for training labels (N, C); f(logits, labels) -> scalar.
+
+    name      bce, mls (multi-label softmax), focal, cb-focal, asl, db (DB focal) or db*
+    dataset   "coco" or "voc": whose constants the db losses take
+    options   of the loss: its keyword arguments, such as gamma_neg of asl
+    Mean over images; over classes the sum (asl), the mean (bce, focal, cb-focal, db, db*), or one
+    softmax (mls). InputError for an unknown name, data set or option.
+    """
+    if name not in NAMES:
+        raise unknown("loss", name, NAMES)
+    if name in _PLAIN:
+        loss = _PLAIN[name]
+        _check_options(name, loss if name != "bce" else None, options)
+        return partial(loss, **options) if options else loss
+    if name == "cb-focal":
+        _check_options(name, ClassBalancedFocal, options)
+        return ClassBalancedFocal(labels.sum(0), **options)
+    if dataset not in DB_CONSTANTS:
+        raise unknown(f"data set for the constants of {name}", dataset, DB_CONSTANTS)
+    _check_options(name, DistributionBalanced, options)
+    start = {"positive": "frequency" if name == "db*" else 1.0, **DB_CONSTANTS[dataset]}
+    return DistributionBalanced(labels.sum(0), len(labels), **(start | options))
+
+
+def _check_options(name: str, loss: Callable | None, options: dict[str, Any]) -> None:
+    """InputError for an option that is not a keyword argument with a default, or DB's constant."""
+    parameters = inspect.signature(loss).parameters.values() if loss else ()
+    known = [p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of the loss {name}", option, known)
+
+
+def best_offset(logits: Tensor, labels: Tensor, loss: Loss, steps: int = 200) -> Tensor:
+    """The offset (C,) that minimises loss(logits + offset, labels) for fixed logits (N, C).
+
+    For scores whose level says nothing, such as CLIP's cosines, before a loss that reads a level.
+    200 steps of Adam at 0.1 from the offset that takes the mean logit to zero.
+    """
+    offset = nn.Parameter(-logits.mean(dim=0))
+    optimiser = torch.optim.Adam([offset], lr=0.1)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss(logits + offset, labels).backward()
+        optimiser.step()
+    return offset.detach()

@@ -1,0 +1,87 @@
+"""What the methods say of themselves, without importing them again while no source file changes.
+
+Method files import torch, which takes seconds; `--status` and a run with nothing to do need
+only names, versions and defaults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from benchmark.common import environment, files, identity
+from benchmark.common.errors import InputError
+from benchmark.method import discovery
+from benchmark.method.base import Method
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """What a unit must know of a method before one is made, and what --list says of it."""
+
+    name: str
+    version: int
+    deterministic: bool
+    defaults: Mapping[str, Any]  # hyperparameters
+    summary: str = ""  # the first line of its docstring
+    file: str = ""
+
+
+def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
+    """Each method there is, by name; InputError as `discovery.discover`.
+
+    Plugin files and installed packages are always imported: what they depend on is not known.
+    """
+    if plugins or entry_points(group=discovery.ENTRY_POINTS):
+        return _ask(plugins)
+    stored = environment.cache() / "methods" / f"{_sources()}.json"
+    try:
+        found = {name: MethodInfo(**kept) for name, kept in json.loads(stored.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        found = _ask(plugins)
+        text = json.dumps({name: dataclasses.asdict(one) for name, one in found.items()})
+        with contextlib.suppress(OSError), files.atomic(stored) as temporary:
+            temporary.write_text(text)
+    return {
+        name: dataclasses.replace(one, defaults=_tuples(one.defaults))
+        for name, one in found.items()
+    }
+
+
+def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
+    return {name: info(name, cls) for name, cls in discovery.discover(list(plugins)).items()}
+
+
+def info(name: str, cls: type[Method]) -> MethodInfo:
+    """What the class says of itself; InputError for defaults that no record can hold."""
+    file = inspect.getfile(cls)
+    defaults = _tuples(discovery.hyperparameters(cls))
+    try:
+        identity.canonical(defaults)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
+    summary = (cls.__doc__ or "").strip().partition("\n")[0]
+    return MethodInfo(name, cls.version, cls.deterministic, defaults, summary, file)
+
+
+def _tuples(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples; as hyperparameters there are no lists."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in defaults.items()}
+
+
+def _sources() -> str:
+    """One digest of everything that shipped methods are made of, and of where it lies."""
+    digest = hashlib.sha256(f"{environment.ROOT} {sys.version}".encode())
+    for folder in ("baselines", "hpdval", "benchmark"):
+        for path in sorted((environment.ROOT / folder).rglob("*.py")):
+            digest.update(f"\n{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,157 @@
+"""The one training loop: batches, optimiser, schedule, EMA and the loss curve."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.method.run import Run
+
+OPTIMISERS = ("sgd", "adamw")
+SCHEDULES = ("constant", "cosine", "onecycle")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. `ema` is the decay of an exponential moving average, 0 for none.
+
+    schedule  "cosine": CoOp's, per epoch, the first `warmup` epochs at 1e-5;
+              "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
+              epochs if training is to stop before the cycle's end
+    beta2     AdamW's decay of squared gradients
+    """
+
+    epochs: int
+    lr: float
+    batch_size: int = 32
+    optimiser: str = "adamw"
+    weight_decay: float = 1e-4
+    schedule: str = "constant"
+    warmup: int = 0
+    rise: float = 0.1
+    ema: float = 0.0
+    cycle: int = 0
+    beta2: float = 0.999
+
+
+def train(
+    parameters: Iterable[nn.Parameter],
+    loss_of: Callable[[Tensor], Tensor],
+    count: int,
+    recipe: Recipe,
+    run: Run,
+    stage: str,
+) -> None:
+    """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
+
+    The order of batches depends on the unit and the stage, not on the method. With EMA the
+    parameters end as their moving average. The curve gets the mean loss of each epoch. If the
+    harness put an `after_epoch` in the run, it is called with the stage and the epoch, from 1 on;
+    meanwhile the moving average is in place. TypeError for parameters that are not float32.
+    """
+    parameters = list(parameters)
+    _check_float32(parameters)
+    steps = math.ceil(count / recipe.batch_size)
+    if not recipe.epochs:
+        return
+    optimiser = _optimiser(parameters, recipe)
+    schedule = _schedule(optimiser, recipe, steps)
+    average = [p.detach().clone() for p in parameters] if recipe.ema else []
+    order = run.generator(f"batches {stage}")
+    for epoch in range(recipe.epochs):
+        losses = []
+        batches = torch.randperm(count, generator=order).split(recipe.batch_size)
+        run.announce(batches[0])
+        for indices, following in zip(batches, [*batches[1:], None], strict=True):
+            loss = _loss(loss_of, indices, following, run)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.detach())
+            if average:
+                torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
+        mean = float(torch.stack(losses).mean())
+        run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
+        if run.after_epoch:
+            with _averaged(parameters, average):
+                run.after_epoch(stage, epoch + 1)
+    run.draws.clear()  # a later stage draws its own
+    if average:
+        _put(parameters, average)
+
+
+def _loss(
+    loss_of: Callable[[Tensor], Tensor], indices: Tensor, following: Tensor | None, run: Run
+) -> Tensor:
+    """One batch's loss in the run's precision; the next batch is read meanwhile."""
+    if following is not None:
+        run.announce(following)
+    with run.precision.step(run.device):
+        loss = loss_of(indices)
+    return loss.float() if run.precision.bf16 else loss
+
+
+@contextlib.contextmanager
+def _averaged(parameters: list[nn.Parameter], average: list[Tensor]) -> Iterator[None]:
+    """The parameters' moving average in their place for a while, where there is one."""
+    own = [p.detach().clone() for p in parameters] if average else []
+    try:
+        if average:
+            _put(parameters, average)
+        yield
+    finally:
+        if average:
+            _put(parameters, own)
+
+
+@torch.no_grad()
+def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)
+
+
+def _check_float32(parameters: list[nn.Parameter]) -> None:
+    """Half precision would change results without a word, and save nothing in small heads."""
+    wrong = {str(p.dtype) for p in parameters if p.dtype != torch.float32}
+    if wrong:
+        raise TypeError(f"parameters to train are {', '.join(sorted(wrong))}; make them float32")
+
+
+def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """Biases, norms and other one-dimensional parameters do not decay."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, fused=True)
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
+    raise ValueError(f"optimiser: unknown '{recipe.optimiser}'; known: {', '.join(OPTIMISERS)}")
+
+
+def _schedule(optimiser, recipe: Recipe, steps: int):
+    if recipe.schedule == "onecycle":
+        total = max(recipe.epochs, recipe.cycle) * steps + 1
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.lr, total_steps=total, pct_start=recipe.rise
+        )
+
+    def factor(step: int) -> float:
+        epoch = step // steps
+        if epoch < recipe.warmup:
+            return 1e-5 / recipe.lr
+        if recipe.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+        if recipe.schedule == "constant":
+            return 1.0
+        raise ValueError(f"schedule: unknown '{recipe.schedule}'; known: {', '.join(SCHEDULES)}")
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -1,0 +1,207 @@
+"""What each miniature image shows: samples the label sets and writes the world and split files.
+
+`python -m benchmark.miniature.label_sets` rewrites `images/*.txt` and `splits/miniature/**` from
+statistics.json; `--statistics FOLDER` first recounts statistics.json in a folder of official lists.
+Everything follows from VERSION.
+
+A world file has one line an image, `<path below the data root> <class index>[d] ...`: all that is
+in the image, with `d` behind a class present only as `difficult` objects (VOC).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.common import environment
+from benchmark.miniature import label_statistics, sampling, split_lists
+
+VERSION = 1
+IMAGES = Path(__file__).with_name("images")
+SPLITS = environment.ROOT / "splits" / "miniature"
+PROPOSALS = 4_000_000  # swaps tried for an 80-class set; about 8 s
+LAST_COCO_ID = 581_929
+LAST_VOC2007_ID = 9_963
+VOC2012_YEARS = {2008: 500, 2009: 227, 2010: 248, 2011: 167}  # images of VOC-LT by year
+
+Row = tuple[str, tuple[int, ...], tuple[int, ...]]  # path, definite classes, difficult-only classes
+
+
+def rng(purpose: str) -> np.random.Generator:
+    """Random numbers that depend on the version and the purpose alone."""
+    return np.random.default_rng([VERSION, *purpose.encode()])
+
+
+def world() -> dict[str, list[Row]]:
+    """All images of the miniature, sorted by path, under the name of their world file."""
+    facts = label_statistics.read()
+    return coco(facts) | voc(facts)
+
+
+def read_world(name: str) -> list[Row]:
+    """The images of one world file, e.g. `train2017` or `VOC2007_test`."""
+    return [_parse(line) for line in (IMAGES / f"{name}.txt").read_text().splitlines()]
+
+
+def write(images: dict[str, list[Row]]) -> None:
+    """Write the world files."""
+    IMAGES.mkdir(exist_ok=True)
+    for name, rows in images.items():
+        (IMAGES / f"{name}.txt").write_text("".join(_format(row) + "\n" for row in rows))
+
+
+def coco(facts: dict) -> dict[str, list[Row]]:
+    """The images in COCO's folders; `facts` is statistics.json."""
+    train, natural = (
+        label_statistics.census(facts, name) for name in ("coco-lt-train", "coco-val2017")
+    )
+    matrices = {
+        "train2017": _sample("train2017", train, train.images),
+        "val2017": _sample("val2017", natural, 2500, floor=10),
+        "train2014": _sample("train2014", natural, 2400),
+        "val2014": _until(_sample("val2014", natural, 2600), split_lists.COCO_NOVEL, 900, 100),
+    }
+    total = sum(len(m) for m in matrices.values())
+    ids = rng("coco ids").choice(LAST_COCO_ID, total, replace=False) + 1
+    found = {}
+    for name, matrix in matrices.items():
+        mine, ids = np.sort(ids[: len(matrix)]), ids[len(matrix) :]
+        prefix = f"COCO_{name}_" if name.endswith("2014") else ""  # as COCO names its files
+        paths = [f"{name}/{prefix}{n:012d}.jpg" for n in mine]
+        found[name] = _rows(paths, matrix, np.zeros_like(matrix))
+    return found
+
+
+def voc(facts: dict) -> dict[str, list[Row]]:
+    """The images in VOC's folders; `facts` is statistics.json."""
+    lt, test, easy = (
+        label_statistics.census(facts, name)
+        for name in ("voc-lt-train", "voc2007-test", "voc2007-trainval-easy")
+    )
+    rates = Difficult(facts)
+    matrices = {
+        "VOC2012_trainval": _sample("VOC2012_trainval", lt, lt.images),
+        "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
+        "VOC2007_test": _sample("VOC2007_test", test, 2476),
+    }
+    marks = {
+        name: (rates.add if name == "VOC2007_trainval" else rates.mark)(
+            matrix, rng(f"{name} difficult")
+        )
+        for name, matrix in matrices.items()
+    }
+    matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]
+    paths = _voc_paths({name: len(m) for name, m in matrices.items()})
+    return {name: _rows(paths[name], m, marks[name]) for name, m in matrices.items()}
+
+
+class Difficult:
+    """Draws classes that are in an image as difficult objects only.
+
+    Rates, and the classes that they are beside, are those of VOC2007 test (nothing else is known).
+    """
+
+    def __init__(self, facts: dict):
+        everything = label_statistics.census(facts, "voc2007-test")
+        self.counts = np.array(facts["difficult_only"]["counts"])
+        self.share = self.counts / everything.counts
+        self.beside = np.zeros_like(everything.pairs)
+        for i, j, n in facts["difficult_only"]["beside"]:
+            self.beside[i, j] = n
+        self.pairs = everything.pairs
+        self.easy = label_statistics.census(facts, "voc2007-test-easy").counts
+
+    def mark(self, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Positives of `matrix` (N, C) to turn difficult-only; every image keeps a definite one."""
+        marks = np.zeros_like(matrix)
+        weight = self.beside / np.maximum(self.pairs, 1)
+        for index in np.argsort(-self.share, kind="stable"):
+            number = int(np.rint(self.share[index] * matrix[:, index].sum()))
+            definite = matrix - marks
+            able = (matrix[:, index] > 0) & (definite.sum(1) > 1)
+            marks[_pick(able * (definite @ weight[index] + 1e-6), number, rng), index] = 1
+        return marks
+
+    def add(self, definite: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Difficult-only labels to put on top of a matrix (N, C) of definite ones."""
+        added = np.zeros_like(definite)
+        weight = self.beside / self.easy
+        for index in np.argsort(-self.share, kind="stable"):
+            share = self.share[index] / (1 - self.share[index])
+            number = int(np.rint(share * definite[:, index].sum()))
+            absent = definite[:, index] == 0
+            added[_pick(absent * (definite @ weight[index] + 1e-6), number, rng), index] = 1
+        return added
+
+
+def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    number = min(number, int((weight > 0).sum()))
+    return rng.choice(len(weight), number, replace=False, p=weight / weight.sum())
+
+
+def _sample(name: str, source: label_statistics.Census, images: int, floor: int = 0) -> np.ndarray:
+    counts, sizes, pairs = sampling.scaled(source, images, floor)
+    proposals = PROPOSALS * len(counts) // 80
+    return sampling.sample(counts, sizes, pairs, rng(name), proposals)
+
+
+def _until(matrix: np.ndarray, classes: tuple[int, ...], holding: int, others: int) -> np.ndarray:
+    """The first `holding` rows that hold one of the classes and the first `others` that do not."""
+    held = matrix[:, list(classes)].any(1)
+    keep = np.flatnonzero(held)[:holding].tolist() + np.flatnonzero(~held)[:others].tolist()
+    return matrix[sorted(keep)]
+
+
+def _voc_paths(sizes: dict[str, int]) -> dict[str, list[str]]:
+    folder = "VOCdevkit/{}/JPEGImages/{}.jpg"
+    used = sizes["VOC2007_trainval"] + sizes["VOC2007_test"]
+    ids = rng("VOC2007 ids").choice(LAST_VOC2007_ID, used, replace=False) + 1
+    paths = {}
+    for name in ("VOC2007_trainval", "VOC2007_test"):
+        mine, ids = np.sort(ids[: sizes[name]]), ids[sizes[name] :]
+        paths[name] = [folder.format("VOC2007", f"{n:06d}") for n in mine]
+    draw = rng("VOC2012 ids")
+    assert sum(VOC2012_YEARS.values()) == sizes["VOC2012_trainval"]
+    paths["VOC2012_trainval"] = [
+        folder.format("VOC2012", f"{year}_{n + 1:06d}")
+        for year, number in VOC2012_YEARS.items()
+        for n in np.sort(draw.choice(8000, number, replace=False))
+    ]
+    return paths
+
+
+def _rows(paths: list[str], matrix: np.ndarray, marks: np.ndarray) -> list[Row]:
+    return [
+        (path, *(tuple(np.flatnonzero(m).tolist()) for m in (labels - hard, hard)))
+        for path, labels, hard in zip(paths, matrix, marks, strict=True)
+    ]
+
+
+def _format(row: Row) -> str:
+    path, definite, difficult = row
+    marked = {k: str(k) for k in definite} | {k: f"{k}d" for k in difficult}
+    return " ".join([path, *(marked[k] for k in sorted(marked))])
+
+
+def _parse(line: str) -> Row:
+    path, *words = line.split()
+    definite = tuple(int(w) for w in words if not w.endswith("d"))
+    return path, definite, tuple(int(w[:-1]) for w in words if w.endswith("d"))
+
+
+def main() -> None:
+    """Rewrite the world and split files, and with --statistics the numbers they come from."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--statistics", metavar="FOLDER", type=Path, help="official lists to count")
+    folder = parser.parse_args().statistics
+    if folder:
+        label_statistics.write(folder)
+    images = world()
+    write(images)
+    split_lists.write(images, label_statistics.read()["classes"], SPLITS, VERSION, rng)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Figures, each from the grid of cells."""

@@ -1,0 +1,106 @@
+"""The figures of cost: the seconds that a method trains against its mAP."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.report.figures import style
+from benchmark.report.figures.style import Drawn
+from benchmark.report.grid import Cell, Grid, drawn_labels, in_order
+from benchmark.report.wording import about, in_short
+
+FLOOR = 0.1  # seconds; methods that do not train stand here
+
+
+def figures(grid: Grid) -> Iterator[Drawn]:
+    """One figure for the long-tailed tasks and one for the few-shot tasks, a panel for each."""
+    for name, words, all_tasks in (
+        ("cost_lt", "Training time and mAP", grid.long_tailed),
+        ("cost_fs", "Training time and few-shot mAP", grid.few_shot),
+    ):
+        tasks = [t for t in in_order(all_tasks) if any(_points(grid, t))]
+        if tasks:
+            yield Drawn(
+                name,
+                _figure(grid, words, tasks),
+                f"{words}, {about(grid, tasks)}: mAP (mean, whiskers: standard deviation) against "
+                "the seconds that one unit trains, from its first stage on (median over units, "
+                f"log scale, {devices(grid, tasks)}); stages that units share count in full, "
+                "cached image features are not trained and mostly not counted.",
+            )
+
+
+def seconds(record: dict) -> float:
+    """Training seconds of one unit as if it were alone: base, shared and fit."""
+    parts = record.get("seconds") or {}
+    return sum(parts.get(name) or 0.0 for name in ("base", "shared", "fit"))
+
+
+def devices(grid: Grid, tasks: Sequence[str]) -> str:
+    """On what the units were trained: `cpu, 1 thread`."""
+    found = {}
+    for record in grid.records:
+        origin = record.get("provenance") or {}
+        if record.get("task") in tasks and origin.get("device"):
+            count = origin.get("threads") if origin["device"] == "cpu" else None
+            threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
+            found[f"{origin['device']}{threads}"] = None
+    return "; ".join(found) or "device unknown"
+
+
+def _points(grid: Grid, task: str) -> Iterator[tuple[str, Cell]]:
+    for label in drawn_labels(grid, [task]):
+        cell = grid.cell(task, label)
+        if cell.stat("headline") and any(r.get("seconds") for r in cell.done):
+            yield label, cell
+
+
+def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
+    columns = min(2, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(max(6.4, 4.5 * columns), 3.1 * rows + 1.0), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for axes in every[len(tasks) :]:
+        axes.set_axis_off()
+    handles: dict[str, object] = {}
+    for axes, task in zip(every, tasks, strict=False):
+        axes.grid(color=style.GRID, lw=0.8)
+        for label, cell in _points(grid, task):
+            handles[label] = _point(axes, cell, style.look(grid.labels.index(label)))
+        axes.set_title(task, fontsize=10.5, loc="left")
+        axes.set_ylabel("mAP (%)")
+        axes.margins(0.12, 0.18)
+    every[0].set_xscale("log")
+    _seconds_axis(every[0], grid, tasks)
+    for axes in every[max(0, len(tasks) - columns) : len(tasks)]:
+        axes.set_xlabel("training seconds of one unit")
+        axes.tick_params(labelbottom=True)
+    style.heading(figure, title, in_short(grid, tasks))
+    style.legend_below(figure, list(handles.values()), list(handles))
+    return figure
+
+
+def _point(axes: Axes, cell: Cell, look: style.Look) -> object:
+    found = cell.stat("headline")
+    x = max(FLOOR, statistics.median(seconds(r) for r in cell.done))
+    return axes.errorbar(
+        [x], [found.mean], [found.std or 0.0], color=look.colour, marker=look.marker, ms=9,
+        mec=style.INK, mew=0.8, ecolor=style.INK, elinewidth=1.0, capsize=2.6, ls="",
+    )  # fmt: skip
+
+
+def _seconds_axis(axes: Axes, grid: Grid, tasks: Sequence[str]) -> None:
+    """Readable times along the axis that all panels share; the floor is named as such."""
+    every = [seconds(r) for t in tasks for _, cell in _points(grid, t) for r in cell.done]
+    low, high = max(FLOOR, min(every)), max(*every, 10 * FLOOR)
+    axes.set_xlim(low / 1.8, high * 1.8)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [10.0**p for p in powers if low / 1.8 <= 10.0**p <= high * 1.8]
+    names = [f"{'≤ ' if t <= FLOOR else ''}{t:,g}" for t in ticks]
+    axes.set_xticks(ticks, names)
+    axes.minorticks_off()

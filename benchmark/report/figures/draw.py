@@ -1,0 +1,90 @@
+"""Every figure of a report as files: each kind is asked in turn, or several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmark.report.figures import (
+    bars,
+    cost,
+    frequency,
+    gains,
+    loss_curves,
+    predictions,
+    sensitivity,
+    style,
+)
+from benchmark.report.figures.style import Drawn
+from benchmark.report.grid import Grid, in_order
+from benchmark.suites.tables import ReportLayout
+
+Kind = tuple[Callable[..., Iterable[Drawn]], tuple[Any, ...]]  # a function and its arguments
+Files = dict[str, tuple[bytes, str]]  # file name -> (bytes, caption), .png and .svg of each figure
+
+
+@contextlib.contextmanager
+def drawing(
+    whole: Grid,
+    grid: Grid,
+    arrangement: ReportLayout,
+    results: Path | None = None,
+    images: Path | None = None,
+    workers: int = 1,
+) -> Iterator[Callable[[], Files]]:
+    """Start to draw every figure that has something to show; calling the result waits for them.
+
+    `grid` is the part of the `whole` that the general figures show. Stored scores lie below
+    `results`, pictures below the data root `images`; without them what needs them is left out.
+    More than one of `workers` are processes beside this one; the files do not depend on that.
+    """
+    kinds = list(_kinds(whole, grid, arrangement, results, images))
+    if workers == 1:
+        yield lambda: _merged(map(_files, kinds))
+        return
+    deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # this process hears Ctrl-C and ends them
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), *deaf) as pool:
+        found = pool.map(_files, kinds)
+        try:
+            yield lambda: _merged(found)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _kinds(
+    whole: Grid, grid: Grid, arrangement: ReportLayout, results: Path | None, images: Path | None
+) -> Iterator[Kind]:
+    """Each kind of figure, in the order of the page."""
+    long_tailed = in_order(grid.long_tailed)
+    for task in long_tailed:
+        yield bars.groups_of, (grid, task)
+        yield frequency.figures, (grid, task)
+        yield gains.figures, (grid, task)
+    yield bars.few_shot, (grid,)
+    yield sensitivity.figures, (whole, arrangement)
+    yield cost.figures, (grid,)
+    for task in grid.tasks:
+        yield loss_curves.figures, (grid, task)
+    if results and images:
+        for task in long_tailed:
+            yield predictions.figures, (grid, task, results, images)
+
+
+def _files(kind: Kind) -> Files:
+    """The files of one kind's figures."""
+    function, arguments = kind
+    with style.applied():
+        return {
+            f"{drawn.name}.{ending}": (content, drawn.caption)
+            for drawn in function(*arguments)
+            for ending, content in style.rendered(drawn.figure).items()
+        }
+
+
+def _merged(parts: Iterable[Files]) -> Files:
+    return {name: file for part in parts for name, file in part.items()}

@@ -1,0 +1,107 @@
+"""The figure of AP against training count: a point for each class, a line for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmark.report.figures import style
+from benchmark.report.figures.style import Drawn
+from benchmark.report.grid import Grid, drawn_labels, stat
+from benchmark.report.wording import about, in_short, named
+
+TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
+SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
+
+
+def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+    """The figure of one task; none while no class has an AP."""
+    labels = drawn_labels(grid, [task])
+    if any(per_class(grid.cell(task, label).done)[0].size for label in labels):
+        yield Drawn(
+            f"frequency_{task}",
+            frequency(grid, task, labels),
+            f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
+            "against its number of training images; lines are smoothed.",
+        )
+
+
+def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
+    """AP of every class against its training count (log), a smoothed line for each method."""
+    figure, axes = style.canvas()
+    found = {label: per_class(grid.cell(task, label).done) for label in labels}
+    found = {label: (counts, aps) for label, (counts, aps) in found.items() if len(counts)}
+    handles = []
+    for label, (counts, aps) in found.items():
+        look = style.look(grid.labels.index(label))
+        axes.scatter(
+            counts, aps, s=19, color=look.colour, marker=look.marker, alpha=0.5, linewidth=0,
+            zorder=2,
+        )  # fmt: skip
+        handles.append(_trend(axes, counts, aps, look, shift=3 * len(handles)))
+    every = np.concatenate([counts for counts, _ in found.values()])
+    _frequency_axis(axes, every.min() / 1.15, every.max() * 1.15)
+    top = max(1.0, *(aps.max() for _, aps in found.values()))
+    axes.set_ylim(-0.02 * top, min(104, top * 1.12))
+    axes.set_yticks([t for t in axes.get_yticks() if 0 <= t <= min(100, axes.get_ylim()[1])])
+    axes.set_xlabel("training images of the class (log scale)")
+    axes.set_ylabel("AP of the class (%)")
+    style.headings(
+        axes,
+        f"{task}: AP of each class against its training images",
+        f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed",
+    )
+    style.legend_below(figure, handles, [named(grid, task, label) for label in found])
+    return figure
+
+
+def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Training counts and mean APs (both (C,)) of the classes that have an AP, by count."""
+    if not records:
+        return np.empty(0), np.empty(0)
+    found = []
+    for name, images in (records[0].get("train_counts") or {}).items():
+        ap = stat((record.get("per_class_ap") or {}).get(name) for record in records)
+        if ap and images > 0:
+            found.append((images, name, ap.mean))
+    found.sort()
+    return np.array([f[0] for f in found], float), np.array([f[2] for f in found], float)
+
+
+def _trend(axes: Axes, counts: np.ndarray, aps: np.ndarray, look: style.Look, shift: int) -> Line2D:
+    """A Gaussian-kernel mean of AP along the logarithm of the count; `shift` moves the markers,
+    so that those of several methods do not hide each other."""
+    where = np.log10(counts)
+    at = np.linspace(where.min(), where.max(), 80)
+    weight = np.exp(-0.5 * ((at[:, None] - where) / SMOOTH) ** 2)
+    line = (weight * aps).sum(1) / weight.sum(1)
+    axes.plot(10**at, line, color="white", lw=4, alpha=0.8, zorder=3)
+    return axes.plot(
+        10**at, line, color=look.colour, lw=2.4, ls=look.dash, marker=look.marker,
+        markevery=(shift % 13, 13), ms=6.5, mec=style.INK, mew=0.6, zorder=4,
+    )[0]  # fmt: skip
+
+
+def _frequency_axis(axes: Axes, low: float, high: float) -> None:
+    """Readable counts along the axis, and the group boundaries with their names on top."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if low <= t <= high]
+    axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    axes.minorticks_off()
+    edges = [low, *(e for e in (TAIL, HEAD) if low < e < high), high]
+    for start, stop in zip(edges, edges[1:], strict=False):
+        middle = (start * stop) ** 0.5
+        name = "tail" if middle < TAIL else "medium" if middle < HEAD else "head"
+        if name == "medium":
+            axes.axvspan(start, stop, color=style.BAND, lw=0, zorder=0)
+        axes.text(
+            middle, 0.985, name, transform=axes.get_xaxis_transform(), ha="center", va="top",
+            fontsize=10, color=style.FAINT,
+        )  # fmt: skip
+    for edge in edges[1:-1]:
+        axes.axvline(edge, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)

@@ -1,0 +1,107 @@
+"""The figures of training: the loss of each epoch, a panel for each method and stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.report.figures import style
+from benchmark.report.figures.style import Drawn
+from benchmark.report.grid import Grid, drawn_labels
+from benchmark.report.wording import about, in_short
+
+COLUMNS = 4  # panels side by side
+
+Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
+
+
+def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+    """The task's figure, if it has a method that trains by epochs."""
+    if found := losses(grid, task):
+        yield Drawn(
+            f"training_{task}",
+            _figure(grid, task, found),
+            f"{task} (training), {about(grid, [task], named=False)}: training loss of each "
+            "epoch; thick lines are means, thin lines single seeds or episodes. Losses of "
+            "different methods or stages differ in kind: compare shapes, not heights.",
+        )
+
+
+def losses(grid: Grid, task: str) -> Losses:
+    """Loss of each epoch for each (label, stage) of the task, in order.
+
+    Units that stopped earlier than others of their label end in NaN.
+    """
+    out: Losses = {}
+    for label in drawn_labels(grid, [task]):
+        stages: dict[str, list[list[float]]] = {}
+        for record in grid.cell(task, label).done:
+            for stage, line in by_stage(record).items():
+                stages.setdefault(stage, []).append(line)
+        for stage, lines in stages.items():
+            table = np.full((len(lines), max(map(len, lines))), np.nan)
+            for row, line in zip(table, lines, strict=True):
+                row[: len(line)] = line
+            if np.isfinite(table).any():
+                out[label, stage] = table
+    return out
+
+
+def by_stage(record: dict) -> dict[str, list[float]]:
+    """The record's losses by stage, in order of epochs; a loss that is null becomes NaN."""
+    out: dict[str, list[float]] = {}
+    for point in record.get("curve") or ():
+        value = point.get("loss")
+        out.setdefault(str(point.get("stage")), []).append(np.nan if value is None else value)
+    return out
+
+
+def _figure(grid: Grid, task: str, found: Losses) -> Figure:
+    rows = -(-len(found) // COLUMNS)
+    columns = max(3, -(-len(found) // rows))
+    figure = Figure(figsize=(2.75 * columns, 2.25 * rows + 0.6), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every[len(found) :]:
+        axes.set_axis_off()
+    for axes, ((label, stage), values) in zip(every, found.items(), strict=False):
+        _panel(axes, style.look(grid.labels.index(label)), values)
+        axes.set_title(f"{label}, {stage}" if stage else label, fontsize=9.5, loc="left")
+    for axes in every[max(0, len(found) - columns) : len(found)]:
+        axes.set_xlabel("epoch", fontsize=10)
+    figure.supylabel("training loss", fontsize=11)
+    style.heading(figure, f"{task}: training loss", in_short(grid, [task]))
+    return figure
+
+
+def _panel(axes: Axes, look: style.Look, values: np.ndarray) -> None:
+    """One stage of one method: thin lines for units, a thick one for their mean."""
+    axes.grid(axis="y", color=style.GRID, lw=0.8)
+    epochs = np.arange(1, values.shape[1] + 1)
+    marker = "o" if len(epochs) == 1 else None  # a line of one point is none
+    if len(values) > 1:
+        axes.plot(epochs, values.T, color="#9A9A9A", lw=0.7, marker=marker, ms=3)
+    axes.plot(epochs, _mean(values), color=style.INK, lw=3.2, marker=marker, ms=6)
+    axes.plot(epochs, _mean(values), color=look.colour, lw=1.9, marker=marker, ms=4)
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low > 0 and high > 20 * low:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda loss, _: f"{loss:g}")
+    axes.tick_params(labelsize=8.5)
+    axes.set_xticks(_ticks(len(epochs)))
+
+
+def _mean(values: np.ndarray) -> list[float]:
+    """Mean over the units of each epoch, of those that have a loss; NaN where none has."""
+    known = (column[np.isfinite(column)] for column in values.T)
+    return [float(column.mean()) if len(column) else np.nan for column in known]
+
+
+def _ticks(epochs: int) -> list[int]:
+    """At most six whole epochs, the first and the last among them."""
+    step = max(1, -(-epochs // 5))
+    if epochs == 1:
+        return [1]
+    return [1, *(e for e in range(step, epochs, step) if 1 < e <= epochs - step / 2), epochs]

@@ -1,0 +1,229 @@
+"""The figures of local scores: where a method finds a small class that another one dominates.
+
+Only methods that give local scores have such maps (see `benchmark.records.scores`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from benchmark.common.errors import InputError
+from benchmark.data import preprocessing
+from benchmark.data.annotations import VOC_CLASSES, Box, Instances, voc_boxes
+from benchmark.records import scores
+from benchmark.records.scores import Maps, Truth
+from benchmark.report.figures import style
+from benchmark.report.figures.style import Drawn
+from benchmark.report.grid import Grid, drawn_labels, preprocess
+from benchmark.report.wording import about, in_short
+
+SIDE = 224  # pixels of the picture under a map
+BEST = 32 / 196  # share of places that the local view averages: the paper's k of its patches
+DARK = 0.92  # opacity of the shade over the place of the lowest score
+SMALL = 0.01  # share of the picture that an object must cover at least to be chosen
+
+Boxes = dict[str, list[Box]]  # class name -> boxes in the picture, pixels of SIDE
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A test image with a small class and the one that covers most of it."""
+
+    row: int
+    picture: Image.Image
+    small: str
+    large: str
+    boxes: Boxes
+
+
+def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[Drawn]:
+    """The figure of one task; none without maps, images, or a scene to show."""
+    found = maps_of(grid, task, results)
+    if not found:
+        return
+    record = grid.cell(task, next(iter(found))).done[0]
+    truth = scores.read_truth(results, record)
+    shown = sorted(set.intersection(*(set(maps.images.tolist()) for maps in found.values())))
+    if truth is None or not shown:
+        return
+    if scene := choose(truth, shown, images, preprocess(record)):
+        yield Drawn(
+            f"maps_{task}",
+            _figure(grid, task, scene, found, truth),
+            f"{task} (local scores), {about(grid, [task], named=False)}: a test image with "
+            f"{scene.small}, a small object beside {scene.large}, and how well each place of it "
+            "matches either class, by method (first seed; dark: low, bright: high, each map on its "
+            "own scale). Ranks are among all classes: by the mean over all places, and by the mean "
+            "of the best places, as the local view takes it.",
+        )
+
+
+def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
+    """{label: maps} of the labels whose first seed left some, the pictures seen alike."""
+    found: dict[str, Maps] = {}
+    seen = set()
+    for label in drawn_labels(grid, [task]):
+        record = min(grid.cell(task, label).done, key=lambda r: r.get("seed") or 0)
+        maps = scores.read_maps(results, record)
+        if maps is not None and math.isqrt(maps.values.shape[1]) ** 2 == maps.values.shape[1]:
+            seen.add(preprocess(record))
+            if len(seen) == 1:
+                found[label] = maps
+    return found
+
+
+def rank(values: np.ndarray, column: int, share: float = 1.0) -> int:
+    """1 for the class of the highest mean over the best `share` of places; values (L, C)."""
+    k = max(1, round(share * len(values)))
+    means = np.sort(values, 0)[-k:].mean(0)
+    return 1 + int((means > means[column]).sum())
+
+
+# -- the scene ----------------------------------------------------------------------------------
+
+
+def choose(truth: Truth, rows: list[int], images: Path, how: str) -> Scene | None:
+    """The image among `rows` where a class is most dwarfed by another, from the annotations.
+
+    None where there are no annotations or images, or no image with two classes.
+    """
+    best: tuple[float, Scene] | None = None
+    every = boxes_of(images, truth, rows)
+    for row in rows:
+        if not every.get(row):
+            continue
+        try:
+            whole = preprocessing.read_image(images / truth.paths[row])
+        except InputError:
+            continue
+        boxes = _seen(every[row], whole.size, how)
+        covered = {name: _covered(each) for name, each in boxes.items()}
+        covered = {name: area for name, area in covered.items() if area >= SMALL}
+        if len(covered) < 2:
+            continue
+        small, large = min(covered, key=covered.get), max(covered, key=covered.get)
+        ratio = covered[large] / covered[small]
+        if best is None or ratio > best[0]:
+            picture = preprocessing.parse(how).picture(whole, SIDE)
+            best = (ratio, Scene(row, picture, small, large, boxes))
+    return best[1] if best else None
+
+
+def boxes_of(images: Path, truth: Truth, rows: list[int]) -> dict[int, Boxes]:
+    """Row -> class -> boxes in pixels of the file; empty where the annotations are not there."""
+    try:
+        if "VOCdevkit" in truth.paths[rows[0]]:
+            return {row: _known(_voc(images / truth.paths[row]), truth) for row in rows}
+        folder = Path(truth.paths[rows[0]]).parent.name
+        instances = Instances(images / "annotations" / f"instances_{folder}.json")
+    except InputError:
+        return {}
+    every = instances.boxes()
+    found = {}
+    for row in rows:
+        boxes: Boxes = {}
+        for index, box in every.get(Path(truth.paths[row]).name, ()):
+            boxes.setdefault(instances.classes[index], []).append(box)
+        found[row] = _known(boxes, truth)
+    return found
+
+
+def _known(boxes: Boxes, truth: Truth) -> Boxes:
+    """The boxes of the task's classes."""
+    return {name: each for name, each in boxes.items() if name in truth.class_names}
+
+
+def _voc(path: Path) -> Boxes:
+    """The boxes of the image file's annotation, by VOC's class names."""
+    boxes: Boxes = {}
+    for index, box in voc_boxes(path.parent.parent, [path.stem])[path.stem]:
+        boxes.setdefault(VOC_CLASSES[index], []).append(box)
+    return boxes
+
+
+def _seen(boxes: Boxes, size: tuple[int, int], how: str) -> Boxes:
+    """The boxes in the picture that the model sees, cut at its edges."""
+    width, height = size
+    if preprocessing.parse(how).fit == "square":
+        scale, left, top = (SIDE / width, SIDE / height), 0.0, 0.0
+    else:
+        scale = (SIDE / min(size),) * 2
+        left, top = (width * scale[0] - SIDE) / 2, (height * scale[1] - SIDE) / 2
+    out: Boxes = {}
+    for name, each in boxes.items():
+        for x, y, w, h in each:
+            x0, y0 = max(0.0, x * scale[0] - left), max(0.0, y * scale[1] - top)
+            x1 = min(float(SIDE), (x + w) * scale[0] - left)
+            y1 = min(float(SIDE), (y + h) * scale[1] - top)
+            if x1 > x0 and y1 > y0:
+                out.setdefault(name, []).append((x0, y0, x1 - x0, y1 - y0))
+    return out
+
+
+def _covered(boxes: list[Box]) -> float:
+    """Share of the picture under the boxes, overlaps counted once."""
+    mask = np.zeros((SIDE, SIDE), bool)
+    for x, y, w, h in boxes:
+        mask[math.floor(y) : math.ceil(y + h), math.floor(x) : math.ceil(x + w)] = True
+    return float(mask.mean())
+
+
+# -- the figure ---------------------------------------------------------------------------------
+
+
+def _figure(grid: Grid, task: str, scene: Scene, found: dict[str, Maps], truth: Truth) -> Figure:
+    """A row for each method: the picture with its boxes, then the maps of the two classes."""
+    figure = Figure(figsize=(9.0, 2.75 * len(found) + 0.9), layout="constrained")
+    every = figure.subplots(len(found), 3, squeeze=False)
+    for axes, (label, maps) in zip(every, found.items(), strict=True):
+        values = maps.values[maps.images.tolist().index(scene.row)]
+        _picture(axes[0], scene)
+        axes[0].set_title(label, fontsize=11, loc="left", fontweight="bold")
+        for place, name in zip(axes[1:], (scene.large, scene.small), strict=True):
+            column = truth.class_names.index(name)
+            _map(place, scene, values[:, column], name)
+            of = len(truth.class_names)
+            words = f"rank of {of}: {rank(values, column)} by all places, "
+            words += f"{rank(values, column, BEST)} by the best"
+            place.set_title(f"{name}\n{words}", fontsize=8.8, loc="left")
+    style.heading(figure, f"{task}: local scores of a small class", in_short(grid, [task]))
+    return figure
+
+
+def _picture(axes: Axes, scene: Scene) -> None:
+    axes.imshow(scene.picture, interpolation="lanczos")
+    for name, dash in ((scene.large, "--"), (scene.small, "-")):
+        _outlines(axes, scene.boxes[name], dash)
+        x, y, *_ = scene.boxes[name][0]
+        axes.annotate(
+            name, (x, y), (2, -2), textcoords="offset points", va="top", fontsize=8, color="white",
+            bbox={"facecolor": "black", "alpha": 0.65, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+    axes.set_axis_off()
+
+
+def _map(axes: Axes, scene: Scene, values: np.ndarray, name: str) -> None:
+    """The picture, the darker at a place the lower the place's value; values (L,), row by row."""
+    side = math.isqrt(len(values))
+    low, high = values.min(), values.max()
+    shade = np.zeros((side, side, 4))
+    shade[..., 3] = DARK * (1 - (values.reshape(side, side) - low) / max(high - low, 1e-9))
+    axes.imshow(scene.picture, interpolation="lanczos")
+    axes.imshow(shade, extent=(0, SIDE, SIDE, 0), interpolation="nearest")
+    _outlines(axes, scene.boxes[name], "-")
+    axes.set_axis_off()
+
+
+def _outlines(axes: Axes, boxes: list[Box], dash: str) -> None:
+    for x, y, w, h in boxes:
+        for colour, width in (("black", 2.6), ("white", 1.3)):
+            axes.add_patch(Rectangle((x, y), w, h, fill=False, ec=colour, lw=width, ls=dash))

@@ -1,0 +1,279 @@
+"""Records to table cells: which records count, and their mean, standard deviation and n."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.common.errors import InputError
+from benchmark.suites.tables import TableSpec
+
+if TYPE_CHECKING:
+    from benchmark.suites.unit import Unit
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Mean and sample standard deviation (ddof = 1; None when n = 1) of n values."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+def stat(values: Iterable[float | None]) -> Stat | None:
+    """The Stat of the values that are numbers; None when there is none."""
+    kept = [float(v) for v in values if v is not None and math.isfinite(v)]
+    if not kept:
+        return None
+    std = statistics.stdev(kept) if len(kept) > 1 else None
+    return Stat(statistics.fmean(kept), std, len(kept))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is known about one method on one task: a record per unit, at most."""
+
+    task: str
+    label: str
+    expected: int
+    done: tuple[dict, ...] = ()
+    skipped: tuple[dict, ...] = ()
+    failed: tuple[dict, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Units without a result that should have one, failed ones included."""
+        return self.expected - len(self.done) - len(self.skipped)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why units were skipped, each reason once."""
+        return tuple(dict.fromkeys(_line(r.get("reason")) for r in self.skipped))
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why units failed, each once: the wrong input, else the last line of the traceback."""
+        return tuple(dict.fromkeys(_failure(r) for r in self.failed))
+
+    @property
+    def state(self) -> str:
+        """done (at least one number), skipped, failed, or missing."""
+        for name in ("done", "skipped", "failed"):
+            if getattr(self, name):
+                return name
+        return "missing"
+
+    def stat(self, metric: str) -> Stat | None:
+        """Mean, std and n of a metric over the done units. `headline`: novel, else total mAP."""
+        return stat(value(record, metric) for record in self.done)
+
+
+def value(record: dict, metric: str) -> float | None:
+    """One metric of one record; `headline` is novel mAP where there is one, else total mAP.
+
+    `oracle` is the best epoch's on test; `oracle_last` and `oracle_gap` are null without it.
+    """
+    metrics = record.get("metrics") or {}
+    if metric.startswith("oracle"):
+        last, best = metrics.get("map"), (record.get("oracle") or {}).get("map")
+        if last is None or best is None:
+            return None
+        return {"oracle": best, "oracle_last": last, "oracle_gap": best - last}[metric]
+    if metric == "headline":
+        novel = metrics.get("novel")
+        return metrics.get("map") if novel is None else novel
+    return metrics.get(metric)
+
+
+def preprocess(record: dict) -> str:
+    """How the unit's images were made to fit; records from before there was a choice: CLIP's."""
+    from benchmark.records.store import LATER
+
+    return record.get("preprocess", LATER["preprocess"])
+
+
+def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
+    """`2 of 1,909 training and 128 of 5,000 test images, coco-lt`, or "" for whole splits.
+
+    Without the tasks' names if not `named`.
+    """
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        cells = (grid.cell(task, label) for label in grid.labels)
+        texts = {r.get("restriction"): None for c in cells for r in (*c.done, *c.skipped)}
+        for text in filter(None, texts):
+            found.setdefault(text, []).append(task)
+    return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
+
+
+def _failure(record: dict) -> str:
+    if record.get("kind") == "input":
+        return _line(record.get("error"))
+    return _line(record.get("traceback"), last=True)
+
+
+def _line(text: str | None, last: bool = False) -> str:
+    """One short line: the text's last one, or all of them joined."""
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    return textwrap.shorten(lines[-1] if last else " ".join(lines), 160) if lines else "no reason"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All cells of a report, with tasks and labels in the suite's order."""
+
+    suite: str
+    scale: str
+    long_tailed: tuple[str, ...]
+    few_shot: tuple[str, ...]
+    labels: tuple[str, ...]
+    cells: dict[tuple[str, str], Cell]
+    unused: int  # records in the folder that belong to none of the units
+    units: int = 0  # expected; labels of the same settings share theirs, which count once
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return self.long_tailed + self.few_shot
+
+    @property
+    def records(self) -> list[dict]:
+        """Every record used, once: done, skipped and failed."""
+        used = (r for c in self.cells.values() for r in (*c.done, *c.skipped, *c.failed))
+        return list({record["key"]: record for record in used}.values())
+
+    def labels_of(self, tasks: Sequence[str]) -> list[str]:
+        """The labels that have a unit in any of the tasks."""
+        return [name for name in self.labels if any((t, name) in self.cells for t in tasks)]
+
+    def cell(self, task: str, label: str) -> Cell:
+        return self.cells.get((task, label)) or Cell(task, label, expected=0)
+
+
+def gather(units: Sequence[Unit], results: Path) -> Grid:
+    """The grid of `units` from `results`/records.
+
+    A record counts when its key is a unit's key; others are only counted. InputError when the
+    records of one task come from different splits, or when there is no unit to report.
+    """
+    if not units:
+        raise InputError(f"{results}: no units to report; check --tasks, --methods and --seeds")
+    by_key = _by_key(load(results / "records"))
+    keys = {unit.key for unit in units}
+    members: dict[tuple[str, str], dict[str, Unit]] = {}
+    for unit in units:
+        members.setdefault((unit.task, unit.label), {})[unit.key] = unit
+    cells = {at: _cell(at, list(group), by_key) for at, group in members.items()}
+    grid = Grid(
+        suite=_suite(by_key, keys, results),
+        scale=units[0].scale,
+        long_tailed=tuple(dict.fromkeys(u.task for u in units if not few_shot(u))),
+        few_shot=tuple(dict.fromkeys(u.task for u in units if few_shot(u))),
+        labels=tuple(dict.fromkeys(u.label for u in units)),
+        cells=cells,
+        unused=sum(len(group) for key, group in by_key.items() if key not in keys),
+        units=len(keys),
+    )
+    check_splits(grid, results)
+    return grid
+
+
+def few_shot(unit: Unit) -> bool:
+    """Whether a unit belongs in the few-shot table."""
+    return unit.episode is not None or shots(unit.task) is not None
+
+
+def shots(task: str) -> tuple[str, str] | None:
+    """("coco", "5-shot") of a few-shot task's name, None of any other name."""
+    found = re.fullmatch(r"(.+)-fs-(\d+)(-.+)?", task)
+    return (found[1], f"{found[2]}-shot{(found[3] or '').replace('-', ' ')}") if found else None
+
+
+def load(folder: Path) -> list[dict]:
+    """Every record and error record below `folder`; none when the folder does not exist."""
+    from benchmark.records import store
+
+    return store.load(folder) if folder.is_dir() else []
+
+
+def _by_key(found: list[dict]) -> dict[str, list[dict]]:
+    out: dict[str, list[dict]] = {}
+    for record in found:
+        out.setdefault(record.get("key", ""), []).append(record)
+    return out
+
+
+def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:
+    """Each unit's best record: done before skipped before failed, its own label before another's
+    (two labels may name the same settings and then share a key)."""
+    order = {"done": 0, "skipped": 1, "failed": 2}
+    kept: dict[str, list[dict]] = {name: [] for name in order}
+    for key in keys:
+        ranked = sorted(
+            (r for r in by_key.get(key, []) if r.get("status") in order),
+            key=lambda r: (order[r["status"]], r.get("label") != at[1]),
+        )
+        if ranked:
+            kept[ranked[0]["status"]].append(ranked[0])
+    return Cell(*at, len(keys), *(tuple(kept[name]) for name in order))
+
+
+def check_splits(grid: Grid, results: Path) -> None:
+    """InputError when one task's records were made on different splits."""
+    for task in grid.tasks:
+        hashes = {
+            record["split_sha256"]
+            for label in grid.labels
+            for record in (*grid.cell(task, label).done, *grid.cell(task, label).skipped)
+            if record.get("split_sha256")
+        }
+        if len(hashes) > 1:
+            short = ", ".join(sorted(h[:10] for h in hashes))
+            raise InputError(
+                f"{results / 'records'}: task {task} mixes records of different splits "
+                f"(split_sha256 {short}); move those of one split away or use another --results-dir"
+            )
+
+
+def _suite(by_key: dict[str, list[dict]], keys: set[str], results: Path) -> str:
+    named = {r.get("suite") for key in keys for r in by_key.get(key, [])} - {None}
+    return sorted(named)[0] if named else results.parent.name
+
+
+METRIC = {  # column -> record
+    "total": "map",
+    "novel": "headline",
+    "softmax": "map_softmax",
+    "redraw": "map_redraw",
+    "last": "oracle_last",
+    "gap": "oracle_gap",
+}
+
+
+def in_order(tasks: Iterable[str]) -> list[str]:
+    """VOC's tasks first, as in the paper's tables, then the others as they stand."""
+    return sorted(tasks, key=lambda task: not task.startswith("voc"))
+
+
+def drawn_labels(grid: Grid, tasks: Sequence[str]) -> list[str]:
+    """The labels with a result on any of the tasks."""
+    return [x for x in grid.labels_of(tasks) if any(grid.cell(t, x).done for t in tasks)]
+
+
+def labels_of(grid: Grid, layout: TableSpec) -> list[str]:
+    """The layout's labels that have a unit on any long-tailed task, in its order."""
+    return [x for x in layout.rows if any((task, x) in grid.cells for task in grid.long_tailed)]
+
+
+def tasks_of(grid: Grid, layout: TableSpec) -> list[str]:
+    """The long-tailed tasks with a unit of the layout: those that it names, then the others."""
+    labels = labels_of(grid, layout)
+    found = [t for t in grid.long_tailed if any((t, x) in grid.cells for x in labels)]
+    others = [t for t in in_order(found) if t not in layout.tasks]
+    return [t for t in layout.tasks if t in found] + others

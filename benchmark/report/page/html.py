@@ -1,0 +1,153 @@
+"""index.html: the whole report as one page that needs no other file and no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.report.grid import Grid
+from benchmark.report.page import explorer, inline_svg, overview
+from benchmark.report.page.html_tables import sheets
+from benchmark.report.page.markdown import facts
+from benchmark.report.tables import significance
+from benchmark.report.wording import gaps, scale_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from benchmark.report.bootstrap import Pairs
+    from benchmark.report.tables.sections import Section
+
+MAIN = 2  # tables in the summary at most
+_KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(
+    whole: Grid,
+    sections: Sequence[Section],
+    figures: Mapping[str, tuple[bytes, str]],
+    files: Mapping[str, bytes],
+    results: Path | None = None,
+    images: Path | None = None,
+    pairs: Mapping[str, Pairs] | None = None,
+    note: str = "",
+) -> str:
+    """The page as HTML.
+
+    sections  the tables in their order; the first two of the paper's stand in the summary
+    figures   {file name: (bytes, caption)}, .svg and .png of each
+    files     {file name: bytes}: a table's .csv, .tex and .md are offered for download
+    results   results/<suite>/<scale>, for the ranks in the explorer's images
+    images    the data root: without it the explorer has no images
+    pairs     for each task which methods cannot be told from the best
+    note      why figures are missing, or ""
+    """
+    drawn, sprite = inline_svg.figures(figures)
+    script = _script()
+    first = [section for section in sections if section.paper][:MAIN]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            suite=whole.suite,
+            scale=whole.scale,
+            scale_words=scale_words(whole.scale),
+            policy=_policy(script),
+            style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+            script=script,
+            sprite=sprite,
+            tiles=overview.tiles(whole),
+            leaders=overview.leaders(whole, pairs or {}),
+            differences=overview.differences(pairs or {}),
+            differences_caption=significance.caption(pairs, whole) if pairs else "",
+            main=[_part(section, files) for section in first],
+            more=[_part(section, files) for section in sections if section not in first],
+            figures=_kinds(drawn),
+            note=note,
+            explorer=_embedded(explorer.data(whole, results, images)),
+            facts=facts(whole),
+            versions=overview.versions(whole),
+            gaps=list(gaps(whole, whole.tasks, whole.labels)),
+            settings=overview.settings(whole),
+            commits=overview.commits(whole),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _script() -> str:
+    """The page's own scripts, each a function of its own."""
+    names = ("tables.js", "explorer.js", "page.js")
+    return "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+
+
+def _policy(script: str) -> str:
+    """Content-Security-Policy: nothing from anywhere, and no script but this very one."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _embedded(value: Any) -> str:
+    """JSON that can end neither its <script> element nor a line of a script."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def slug(text: str) -> str:
+    """An id of letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
+
+
+def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """A section for the template: its text, its sheets, its files."""
+    table = section.table
+    found = {kind: files.get(f"{table.name}.{kind}") for kind in _KINDS}
+    return {
+        "id": slug(table.name),
+        "title": section.title,
+        "paper": section.paper,
+        "caption": table.caption,
+        "marks": table.ranked,
+        "tied": table.tied,
+        "sheets": sheets(table),
+        "notes": table.notes,
+        "files": [
+            (f"{table.name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
+            for kind, content in found.items()
+            if content is not None
+        ],
+    }
+
+
+def _kinds(drawn: Sequence[inline_svg.Figure]) -> list[list[dict[str, Any]]]:
+    """Figures whose file names begin alike together: `groups_coco-lt` and `groups_voc-lt`."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for figure in drawn:
+        kind, _, part = figure.name.partition("_")
+        more = {"id": f"figure-{slug(figure.name)}", "part": part or figure.name}
+        kinds.setdefault(kind, []).append(vars(figure) | more)
+    return list(kinds.values())

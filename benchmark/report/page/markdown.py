@@ -1,0 +1,110 @@
+"""report.md: the tables and figures of one run on one page, with what they rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from benchmark.report import wording
+from benchmark.report.grid import Grid, preprocess, restrictions
+from benchmark.report.tables.formats import markdown, md_text
+from benchmark.report.tables.sections import Section
+
+
+def page(whole: Grid, sections: Sequence[Section], figures: dict[str, str], note: str = "") -> str:
+    """The page as Markdown: facts of the `whole`, every section's table, and the figures.
+
+    `figures`: {file name: caption} of the .png files beside it; `note`: which are left out.
+    """
+    parts = [
+        f"# {md_text(whole.suite)}, {md_text(wording.in_short(whole, whole.tasks))}",
+        "Generated from the records in `../records`; do not edit. "
+        "How numbers are made and what the fields mean: `results/README.md` of the repository.",
+        _two_columns(facts(whole)),
+    ]
+    for section in sections:
+        name = section.table.name
+        parts += [f"## {md_text(section.title)}", markdown(section.table).rstrip()]
+        parts.append(f"As files: [{name}.csv]({name}.csv), [{name}.tex]({name}.tex).")
+    if figures:
+        parts.append("## Figures")
+    for name, caption in figures.items():
+        vector = name.removesuffix(".png") + ".svg"
+        parts.append(f"![{md_text(caption.split(':')[0])}]({name})")
+        parts.append(f"{md_text(caption)} ([svg]({vector}))")
+    if note:
+        parts.append(md_text(note))
+    return "\n\n".join(parts) + "\n"
+
+
+def facts(grid: Grid) -> list[tuple[str, str]]:
+    """What the numbers rest on, as (name, text), without those that have nothing to say."""
+    records = grid.records
+    done = [r for r in records if r.get("status") == "done"]
+    kinds = Counter(r.get("status") for r in records)
+    units = f"{kinds['done']} of {grid.units} units done"
+    units += f", {kinds['skipped']} skipped" if kinds["skipped"] else ""
+    units += f", {kinds['failed']} failed" if kinds["failed"] else ""
+    unrun = grid.units - sum(kinds[name] for name in ("done", "skipped", "failed"))
+    units += f", {unrun} not run" if unrun else ""
+    origin = [r.get("provenance") or {} for r in done]
+    rows = [
+        ("scale", wording.scale_words(grid.scale)),
+        ("records", units + (f"; {grid.unused} of other units left out" if grid.unused else "")),
+        ("gaps", "; ".join(wording.gaps(grid, grid.tasks, grid.labels)) or "none"),
+        ("restricted to", restrictions(grid, grid.tasks)),
+        ("backbone", _list(_backbone(r) for r in done)),
+        ("preprocess", _preprocess(done)),
+        ("splits", _list(f"{r['task']} {str(r.get('split_sha256'))[:10]}" for r in done)),
+        ("selection", _list(str(r.get("selection")) for r in done)),
+        ("commit", _list(_commit(p) for p in origin)),
+        ("dates (UTC)", _range([str(p["utc"])[:10] for p in origin if p.get("utc")])),
+        ("device", _list(str(p["device"]) for p in origin if p.get("device"))),
+        ("computing time", f"{_seconds(done) / 60:.1f} minutes, summed over units"),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _two_columns(rows: list[tuple[str, str]]) -> str:
+    lines = ["| | |", "| :-- | :-- |"]
+    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
+
+
+def _seconds(done: list[dict]) -> float:
+    """All units' seconds; a stage that several records state because they share it counts once."""
+    times = [(r, r.get("seconds") or {}) for r in done]
+    stages = {("base", r["label"], s["base"]) for r, s in times if s.get("base")}
+    stages |= {("shared", r.get("seed"), s["shared"]) for r, s in times if s.get("shared")}
+    own = sum(s.get(name) or 0 for _, s in times for name in ("fit", "predict", "oracle"))
+    return own + sum(seconds for *_, seconds in stages)
+
+
+def _backbone(record: dict) -> str:
+    weights = record.get("weights_sha256")
+    return str(record.get("backbone")) + (f" (weights {weights[:10]})" if weights else "")
+
+
+def _preprocess(done: list[dict]) -> str:
+    """`clip`, or `clip (zeroshot, coop); square-raw (hpdval)` where it is not one for all."""
+    labels: dict[str, dict[str, None]] = {}
+    for record in done:
+        labels.setdefault(preprocess(record), {})[record["label"]] = None
+    if len(labels) < 2:
+        return _list(labels)
+    return "; ".join(f"{name} ({', '.join(found)})" for name, found in labels.items())
+
+
+def _commit(provenance: dict) -> str:
+    commit = provenance.get("commit")
+    return (commit[:10] if commit else "unknown") + (" + edits" if provenance.get("dirty") else "")
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts)) or "none"
+
+
+def _range(dates: list[str]) -> str:
+    if not dates:
+        return "unknown"
+    first, last = min(dates), max(dates)
+    return first if first == last else f"{first} to {last}"

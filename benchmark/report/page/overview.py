@@ -1,0 +1,131 @@
+"""What a report's page says of its records around the tables: leaders, differences, settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.report.grid import Grid
+from benchmark.report.page.markdown import facts
+from benchmark.report.tables import significance
+
+if TYPE_CHECKING:
+    from benchmark.report.bootstrap import Pairs, Row
+
+
+def tiles(grid: Grid) -> list[tuple[str, str, str]]:
+    """(number, what, more) of the line under the title."""
+    records = grid.records
+    done = sum(r.get("status") == "done" for r in records)
+    skipped = sum(r.get("status") == "skipped" for r in records)
+    failed = sum(r.get("status") == "failed" for r in records)
+    lacking = grid.units - done - skipped
+    state = [f"{skipped} skipped"] if skipped else []
+    state += [f"{lacking} missing"] if lacking else []
+    state += [f"{failed} of them failed"] if failed else []
+    kinds = [f"{len(grid.long_tailed)} long-tailed"] if grid.long_tailed else []
+    kinds += [f"{len(grid.few_shot)} few-shot"] if grid.few_shot else []
+    known = dict(facts(grid))
+    time, _, rest = known.get("computing time", "").partition(",")
+    return [
+        (f"{done} / {grid.units}", "units done", ", ".join(state) or "none missing"),
+        (str(len(grid.labels)), "method" if len(grid.labels) == 1 else "methods", ""),
+        (str(len(grid.tasks)), "task" if len(grid.tasks) == 1 else "tasks", ", ".join(kinds)),
+        (time.removesuffix(" minutes"), "minutes of computing", rest.strip()),
+    ]
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The best method of a task by headline mAP, the next one, and those like it.
+
+    `tied` is None where nothing was tested.
+    """
+
+    task: str
+    best: str
+    mean: float
+    following: str
+    gap: float | None
+    tied: tuple[str, ...] | None
+
+
+def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[Leader]:
+    """The leader of each task that has a result."""
+    out = []
+    for task in grid.tasks:
+        found = [(s.mean, x) for x in grid.labels if (s := grid.cell(task, x).stat("headline"))]
+        found.sort(key=lambda item: -item[0])
+        if not found:
+            continue
+        (mean, best), rest = found[0], found[1:]
+        known = pairs[task].among(grid.labels) if task in pairs else None
+        tied = tuple(x for x in grid.labels if x in known.tied) if known and known.best else None
+        following, gap = (rest[0][1], mean - rest[0][0]) if rest else ("", None)
+        out.append(Leader(task, best, mean, following, gap, tied))
+    return out
+
+
+def differences(pairs: Mapping[str, Pairs]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """(task, verdict, rows) of each; a row also has its interval's places in a picture's width."""
+    return [
+        (task, significance.verdict(found), _placed(found.table)) for task, found in pairs.items()
+    ]
+
+
+def _placed(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """All intervals of a task on one scale that has room for 0, 4 to 126 of 130 pixels."""
+    ends = [0.0, *(end for row in rows for end in (row.low, row.high))]
+    low, wide = min(ends), max(max(ends) - min(ends), 1e-9)
+
+    def place(value: float) -> str:
+        return f"{4 + 122 * (value - low) / wide:.1f}"
+
+    return [
+        {
+            **{name: getattr(row, name) for name in ("a", "b", "diff", "low", "high", "n", "real")},
+            "spread": row.seeds_std,
+            "zero": place(0.0),
+            "left": place(row.low),
+            "right": place(row.high),
+            "middle": place(row.diff),
+        }
+        for row in rows
+    ]
+
+
+def versions(grid: Grid) -> list[tuple[str, str]]:
+    """(package, its version or versions) of all records."""
+    found: dict[str, dict[str, None]] = {}
+    for record in grid.records:
+        versions = (record.get("provenance") or {}).get("versions") or {}
+        for name, version in versions.items():
+            found.setdefault(name, {})[str(version)] = None
+    return [(name, ", ".join(each)) for name, each in found.items()]
+
+
+def commits(grid: Grid) -> list[str]:
+    """The commits of all records with a result, ten digits of each."""
+    origin = [r.get("provenance") or {} for r in grid.records if r.get("status") == "done"]
+    return list(dict.fromkeys(str(p["commit"])[:10] for p in origin if p.get("commit")))
+
+
+def settings(grid: Grid) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
+    """(label, [(tasks, [(hyperparameter, value)])]): tasks of equal settings together."""
+    out = []
+    for label in grid.labels:
+        groups: dict[str, tuple[list[str], dict]] = {}
+        for task in grid.tasks:
+            for record in grid.cell(task, label).done[:1]:
+                values = record.get("hyperparameters") or {}
+                key = json.dumps(values, sort_keys=True)
+                groups.setdefault(key, ([], values))[0].append(task)
+        if groups:
+            lists = [
+                (", ".join(names), [(k, json.dumps(v, ensure_ascii=False)) for k, v in of.items()])
+                for names, of in groups.values()
+            ]
+            out.append((label, lists))
+    return out

@@ -1,0 +1,62 @@
+"""The tables of second metrics and protocols, each beside the headline and named as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from benchmark.report.grid import Grid, in_order
+from benchmark.report.tables.table import Table, stacked
+from benchmark.report.wording import about
+
+
+def softmax(grid: Grid) -> Table | None:
+    """Total mAP without and with a per-image softmax, of the methods that record it."""
+    caption = (
+        f"Second metric, {about(grid, grid.long_tailed)}: total mAP of raw scores (the headline) "
+        "and after a softmax over each image's classes, for methods that score with CLIP logits."
+    )
+    tasks = in_order(grid.long_tailed)
+    labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "map_softmax")]
+    return stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
+
+
+def redraw(grid: Grid) -> Table | None:
+    """Novel-class mAP on the natural test images and on LaSO's redraw of them, where recorded."""
+    labels = grid.labels_of(grid.few_shot)
+    tasks = [task for task in in_order(grid.few_shot) if _have(grid, [task], labels, "map_redraw")]
+    caption = (
+        f"Second test protocol of COCO's few-shot tasks, {about(grid, tasks)}: mAP over the novel "
+        "classes in percent on every test image once (the headline) and on LaSO's class-balanced "
+        "redraw of them, 40,504 draws with repeats, as published numbers have it; mean ± sample "
+        "standard deviation over n episodes."
+    )
+    return stacked(grid, "table_redraw", caption, ("novel", "redraw"), tasks)
+
+
+def oracle(grid: Grid) -> Table | None:
+    """mAP of the last epoch and of the best one on the test images, where --oracle asked."""
+    ordered = (*in_order(grid.long_tailed), *in_order(grid.few_shot))
+    tasks = [t for t in ordered if _have(grid, [t], grid.labels, "oracle")]
+    labels = [x for x in grid.labels if _have(grid, tasks, [x], "oracle")]
+    caption = (
+        f"Best epoch on test (oracle), {about(grid, tasks)}: mAP in percent after the last epoch "
+        "(the headline, in few-shot tasks over the novel classes), of the best epoch on test "
+        "(oracle), and the gap between them. The oracle chooses each unit's epoch by its test "
+        "images: an upper bound, not a result. Mean ± sample standard deviation over n units."
+    )
+    table = stacked(grid, "table_oracle", caption, ("last", "oracle", "gap"), tasks, labels)
+    return table and replace(table, notes=(*table.notes, *_unseen(grid, tasks, labels)))
+
+
+def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    """Where some epochs could not be evaluated: the best epoch is one of the others."""
+    for task, label in ((task, label) for task in tasks for label in labels):
+        reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
+        for reason in filter(None, reasons):
+            yield f"{label} on {task}: not every epoch was evaluated ({reason})"
+
+
+def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], metric: str) -> bool:
+    """Whether any record of these tasks and labels has the metric."""
+    return any(grid.cell(task, label).stat(metric) for task in tasks for label in labels)

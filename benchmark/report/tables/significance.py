@@ -1,0 +1,83 @@
+"""The pairs of `bootstrap.significance` as files: significance.md and significance.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+from benchmark.report import resampling
+from benchmark.report.bootstrap import Pairs, Row
+from benchmark.report.grid import Grid
+from benchmark.report.tables.formats import md_text
+from benchmark.report.wording import about
+
+COLUMNS = ("a", "b", "diff", "low", "high", "seeds_std", "n", "real")
+
+
+def files(found: Mapping[str, Pairs], grid: Grid) -> dict[str, bytes]:
+    """{file name: content}; nothing where no two labels have stored scores."""
+    if not found:
+        return {}
+    texts = {"md": markdown(found, grid), "csv": comma(found, grid)}
+    return {f"significance.{kind}": text.encode() for kind, text in texts.items()}
+
+
+def caption(found: Mapping[str, Pairs], grid: Grid) -> str:
+    """What the numbers are and when a difference counts as real."""
+    return (
+        f"Differences of mAP (total, or of the novel classes), {about(grid, list(found))}, in "
+        f"percent points. Interval: 95 % of a paired bootstrap over the test images, "
+        f"{resampling.RESAMPLES} resamples, the same for all methods, of the mean over n seeds or "
+        "episodes. Spread: sample standard deviation over these of the difference. A difference "
+        "is real where the interval leaves out 0 and, for n > 1, Student's 95 % interval of the "
+        "mean over seeds or episodes does so too. Each pair is judged on its own: of twenty pairs "
+        "without any difference, up to one is expected to look real."
+    )
+
+
+def markdown(found: Mapping[str, Pairs], grid: Grid) -> str:
+    """A table a task; the pairs with the task's best method come first."""
+    parts = ["# Which differences are real", md_text(caption(found, grid))]
+    for task, pairs in found.items():
+        rows = [
+            "| better | worse | difference | 95 % interval | spread | n | real |",
+            "| :-- | :-- | --: | --: | --: | --: | :-- |",
+            *(_line(row) for row in pairs.table),
+        ]
+        parts += [f"## {md_text(task)}", md_text(verdict(pairs)), "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def verdict(pairs: Pairs) -> str:
+    """One sentence: the best method of a task and those that cannot be told from it."""
+    if pairs.best is None:
+        said = "The best method has no stored scores."
+    elif pairs.tied:
+        said = f"Best: {pairs.best}. Not distinguishable from it: {', '.join(sorted(pairs.tied))}."
+    else:
+        said = f"Best: {pairs.best}, and all others compared are worse."
+    if pairs.without:
+        said += f" Not compared, as they have no stored scores: {', '.join(pairs.without)}."
+    return said
+
+
+def _line(row: Row) -> str:
+    spread = "-" if row.seeds_std is None else f"{row.seeds_std:.2f}"
+    texts = [md_text(row.a), md_text(row.b), f"{row.diff:+.2f}"]
+    texts += [f"{row.low:+.2f} to {row.high:+.2f}", spread, f"{row.n}", "yes" if row.real else "no"]
+    return f"| {' | '.join(texts)} |"
+
+
+def comma(found: Mapping[str, Pairs], grid: Grid) -> str:
+    """One row a pair, full precision; empty where n = 1 leaves no spread."""
+    stream = io.StringIO()
+    out = csv.writer(stream, lineterminator="\n")
+    out.writerow(["scale", "task", *COLUMNS])
+    for task, pairs in found.items():
+        for row in pairs.table:
+            values = [getattr(row, name) for name in COLUMNS]
+            texts = [f"{v:.6f}" if isinstance(v, float) else v for v in values]
+            texts[-1] = "yes" if row.real else "no"
+            out.writerow([grid.scale, task, *texts])
+    return stream.getvalue()

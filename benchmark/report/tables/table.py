@@ -1,0 +1,172 @@
+"""The tables of a report as data: which method and metric stand where, and the notes below.
+
+Here are the two general ones and what all tables are made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from benchmark.report.grid import METRIC, Cell, Grid, Stat, in_order, shots
+from benchmark.report.wording import about, count, gaps
+
+LONG_TAILED = ("total", "head", "medium", "tail", "var")
+UNRANKED = ("var", "n", "gap")  # a small variance of bad APs is no merit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a table: a Stat, or else a word. `rank` 1 is the column's best, 2 the second.
+
+    `tied`: not the best mean of its column, but not distinguishable from it either; `mark`: the
+    numbers of the notes below that it carries, as in `1,3`.
+    """
+
+    stat: Stat | None = None
+    word: str = "-"
+    count: str = ""  # n behind the number, where the block has no column for it
+    rank: int = 0
+    tied: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns that belong together; `rows` holds one list of entries per label of the table.
+
+    `headlines` names the task whose headline mAP a column shows, "" for any other column.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    headlines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """`stacked`: Markdown shows the blocks below each other, not side by side; plain text does so
+    as well where they are too wide.
+
+    `rows` are the texts of the leading columns, which `factors` head; without, the labels.
+    `of_cells`: each field is a metric of a label on a task, so that its CSV can say more than it.
+    """
+
+    name: str
+    caption: str
+    labels: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...]
+    stacked: bool
+    factors: tuple[str, ...] = ("method",)
+    rows: tuple[tuple[str, ...], ...] = ()
+    of_cells: bool = True
+
+    @property
+    def leading(self) -> tuple[tuple[str, ...], ...]:
+        """The texts in front of each row's numbers."""
+        return self.rows or tuple((label,) for label in self.labels)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether any column has a best value to mark."""
+        return any(entry.rank for block in self.blocks for row in block.rows for entry in row)
+
+    @property
+    def tied(self) -> bool:
+        """Whether any entry is marked as not distinguishable from the best."""
+        return any(entry.tied for block in self.blocks for row in block.rows for entry in row)
+
+
+def long_tailed(grid: Grid) -> Table | None:
+    """Total, head, medium and tail mAP and variance on every long-tailed task."""
+    caption = (
+        f"Long-tailed tasks (the paper's Table I), {about(grid, grid.long_tailed)}: mAP in percent "
+        "of all, head, medium and tail classes and the population variance of per-class AP; mean ± "
+        "sample standard deviation over n seeds."
+    )
+    return stacked(grid, "table_lt", caption, LONG_TAILED, in_order(grid.long_tailed))
+
+
+def stacked(
+    grid: Grid,
+    name: str,
+    caption: str,
+    columns: tuple[str, ...],
+    tasks: Sequence[str],
+    labels: list[str] | None = None,
+) -> Table | None:
+    """One block a task and one row a label, all labels if none are given; None without labels."""
+    labels = grid.labels_of(tasks) if labels is None else labels
+    if not labels:
+        return None
+    blocks = []
+    for task in tasks:
+        cells = [grid.cell(task, label) for label in labels]
+        rows = [[*(_entry(c, name) for name in columns), Entry(word=count(c))] for c in cells]
+        # The first column says why a row is empty; repeating it in each column is noise.
+        rows = [
+            [r[0], *(e if e.stat else Entry() for e in r[1:-1]), r[-1]] if not r[0].stat else r
+            for r in rows
+        ]
+        heads = (*columns, "n")
+        headlines = tuple(task if name == "total" else "" for name in heads)
+        blocks.append(Block(task, heads, _ranked(heads, rows), headlines))
+    notes = tuple(gaps(grid, tasks, labels))
+    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=len(blocks) != 2)
+
+
+def few_shot(grid: Grid) -> Table | None:
+    """Novel-class mAP, a column for each number of shots, a block for each dataset."""
+    labels = grid.labels_of(grid.few_shot)
+    if not labels:
+        return None
+    datasets: dict[str, list[tuple[str, str]]] = {}
+    for task in in_order(grid.few_shot):
+        dataset, column = shots(task) or (task, "novel")
+        datasets.setdefault(dataset, []).append((column, task))
+    blocks = []
+    for dataset, members in datasets.items():
+        columns = tuple(column for column, _ in members)
+        rows = [
+            [_entry(grid.cell(task, label), "novel", counted=True) for _, task in members]
+            for label in labels
+        ]
+        headlines = tuple(task for _, task in members)
+        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines))
+    caption = (
+        f"Few-shot tasks (the paper's Table II), {about(grid, grid.few_shot)}: mAP over the novel "
+        "classes in percent; "
+        "mean ± sample standard deviation over the episodes (n in parentheses)."
+    )
+    notes = tuple(gaps(grid, in_order(grid.few_shot), labels))
+    return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, stacked=False)
+
+
+def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
+    found = cell.stat(METRIC.get(column, column))
+    if found is None:
+        return Entry(word=cell.state if cell.state in ("skipped", "failed") else "-")
+    some = f"{found.n}" if found.n < len(cell.done) else ""  # older records lack a metric
+    return Entry(found, count=count(cell) if counted else some)
+
+
+def _ranked(
+    columns: Sequence[str], rows: Iterable[Sequence[Entry]]
+) -> tuple[tuple[Entry, ...], ...]:
+    """The rows with best and second best marked per column.
+
+    Values are compared as printed, to two decimals: equal ones share a rank, and a column with
+    only one distinct value has no best.
+    """
+    grid = [list(row) for row in rows]
+    for j, column in enumerate(columns):
+        printed = [round(row[j].stat.mean, 2) if row[j].stat else None for row in grid]
+        best = sorted({v for v in printed if v is not None}, reverse=True)[:2]
+        if column in UNRANKED or len(best) < 2:
+            continue
+        for row, shown in zip(grid, printed, strict=True):
+            if shown in best:
+                row[j] = replace(row[j], rank=best.index(shown) + 1)
+    return tuple(tuple(row) for row in grid)

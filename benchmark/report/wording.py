@@ -1,0 +1,51 @@
+"""How captions and notes say things: scale, counts, settings, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.report.grid import Cell, Grid, restrictions
+
+
+def scale_words(scale: str) -> str:
+    """How captions name the scale, so that nobody takes miniature numbers for COCO or VOC."""
+    return "miniature (rendered images, not COCO/VOC)" if scale == "miniature" else f"{scale} scale"
+
+
+def about(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
+    """How captions name what the tasks' images are: the scale, and that they are not all."""
+    part = restrictions(grid, tasks, named)
+    return scale_words(grid.scale) + (f", restricted to {part}" if part else "")
+
+
+def in_short(grid: Grid, tasks: Sequence[str]) -> str:
+    """As `about`, in the few words that a picture or a title has room for."""
+    part = ", restricted to part of the images" if restrictions(grid, tasks) else ""
+    return scale_words(grid.scale) + part
+
+
+def count(cell: Cell) -> str:
+    """n, or `n/expected` while units are missing."""
+    if not cell.expected:
+        return "-"
+    return f"{len(cell.done)}/{cell.expected}" if cell.missing else f"{len(cell.done)}"
+
+
+def named(grid: Grid, task: str, label: str) -> str:
+    """A legend's entry: the label and the n behind its numbers."""
+    return f"{label} (n = {count(grid.cell(task, label))})"
+
+
+def gaps(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+    """One line for each cell that is not complete, with the reason."""
+    for task in tasks:
+        for label in labels:
+            cell = grid.cell(task, label)
+            where = f"{label} on {task}"
+            if cell.skipped:
+                yield f"{where}: skipped, {'; '.join(cell.reasons)}"
+            if cell.missing:
+                line = f"{where}: {cell.missing} of {cell.expected} units missing"
+                if cell.failed:
+                    line += f", of them {len(cell.failed)} failed ({'; '.join(cell.errors)})"
+                yield line

@@ -1,0 +1,127 @@
+"""One unit from its task to its record: base stage, fit, predict, metrics. Needs torch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark.data.tasks import Task
+from benchmark.method.base import Method, has_base
+from benchmark.method.run import Run
+from benchmark.records import record
+from benchmark.records.scores import truth_of, write_scores
+from benchmark.runner import checkpoints, predict
+from benchmark.runner.checkpoints import Checkpoint
+from benchmark.runner.oracle import EpochOracle
+from benchmark.runner.workspace import Workspace
+from benchmark.suites.unit import Unit
+
+
+def execute(workspace: Workspace, unit: Unit) -> dict[str, Any]:
+    """The unit's record without its suite; raises what the method raises.
+
+    checkpoints.Busy when another process is just building a stage that the unit needs.
+    """
+    task = workspace.task(unit)
+    cls = workspace.classes[unit.method]
+    method = cls(**dict(unit.hyperparameters))
+    reason = method.skip(task)
+    described = record.described(unit, task)
+    if reason is not None:
+        return record.skipped(described, str(reason)) | workspace.provenance()
+    base = None
+    if task.base is not None and has_base(method):
+        base = base_checkpoint(workspace, unit, task, cls)
+        method.load_state(base.tensors)
+    run = workspace.run(unit.seed_identity, unit.preprocess, unit.precision)
+    stages = SharedStages(workspace, unit, task, run)
+    score = functools.partial(predict.scored, method, task, run)
+    oracle = EpochOracle(method, task, run, score) if workspace.oracle else None
+    _, fit = workspace.timed(lambda: method.fit(task.train, run))
+    best = oracle.close() if oracle else {}
+    run.clip.check_frozen()
+    scores, predicted = workspace.timed(score)
+    fit = round(fit - stages.building, 3)
+    seconds = {
+        "base": None if base is None else round(base.seconds, 3),
+        "shared": stages.seconds,
+        "fit": round(fit - oracle.seconds, 3) if oracle else fit,
+        "predict": predicted,
+        "oracle": round(oracle.seconds, 3) if oracle else None,
+    }
+    curve = [*(base.curve if base else ()), *run.curve]
+    found = record.metric_fields(scores, truth_of(task), cls.scores)
+    return (
+        record.done(described, found, curve, seconds)
+        | best
+        | _keep_scores(workspace, described, task, method, scores, run)
+        | workspace.provenance()
+    )
+
+
+def _keep_scores(
+    workspace: Workspace,
+    described: Mapping[str, Any],
+    task: Task,
+    method: Method,
+    scores: np.ndarray,
+    run: Run,
+) -> dict[str, str]:
+    """Store the scores, and a long-tailed task's first seed's local ones; their hash."""
+    if workspace.results is None:
+        return {}
+    maps = predict.local_maps(method, task, run) if described["seed"] == 0 else None
+    return write_scores(workspace.results, described, task, type(method).scores, scores, maps)
+
+
+def base_checkpoint(workspace: Workspace, unit: Unit, task: Task, cls: type[Method]) -> Checkpoint:
+    """What all episodes start from: trained once, then always read from its file.
+
+    The base stage's seeds know neither the method nor the episode.
+    """
+    what = checkpoints.identity(unit, task.base)
+
+    def build() -> Checkpoint:
+        method = cls(**dict(unit.hyperparameters))
+        identity = f"base {what['base_sha256']}/seed {unit.seed}"
+        run = workspace.run(identity, unit.preprocess, unit.precision)
+        _, seconds = workspace.timed(lambda: method.fit_base(task.base, run))
+        run.clip.check_frozen()
+        return Checkpoint(method.state(), seconds, list(run.curve))
+
+    return workspace.checkpoint(what, build)
+
+
+class SharedStages:
+    """`Run.keep` of one unit: the stages that it shares with others, fetched or built.
+
+    seconds    of all of them, whoever built them; None where there are none
+    building   of those that this unit built itself: part of the time that its `fit` took
+    """
+
+    def __init__(self, workspace: Workspace, unit: Unit, task: Task, run: Run) -> None:
+        self.workspace, self.unit, self.train, self.run = workspace, unit, task.train, run
+        self.seconds: float | None = None
+        self.building = 0.0
+        run.keep = self
+
+    def __call__(self, what: Mapping[str, Any], build: Callable) -> dict[str, torch.Tensor]:
+        """See `Run.shared`; the stage's loss curve goes on in the unit's own."""
+        curve = self.run.curve
+        known = len(curve)
+
+        def built() -> Checkpoint:
+            tensors, seconds = self.workspace.timed(build)
+            self.run.clip.check_frozen()
+            self.building += seconds
+            return Checkpoint(tensors, seconds, curve[known:])
+
+        identity = checkpoints.shared_identity(self.unit, self.train, what)
+        stage = self.workspace.checkpoint(identity, built)
+        curve[known:] = stage.curve
+        self.seconds = round((self.seconds or 0.0) + stage.seconds, 3)
+        return stage.tensors

@@ -1,0 +1,127 @@
+"""What a worker keeps between units: CLIP, features, tasks, method classes, failed stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.clip import model
+from benchmark.clip.backbone import Backbone
+from benchmark.clip.feature_cache import FeatureStore
+from benchmark.common import seeding
+from benchmark.common.identity import canonical, seed_of
+from benchmark.data import preprocessing, tasks
+from benchmark.method import precision
+from benchmark.method.base import Method
+from benchmark.method.discovery import discover
+from benchmark.method.run import Run
+from benchmark.records import provenance
+from benchmark.runner import checkpoints, process
+from benchmark.suites.unit import Unit
+
+_TASKS_KEPT = 8  # a task's labels take up to 2 MB
+
+
+class Workspace:
+    """One worker's, on one device; sets the process up for it.
+
+    cache     below it lie pictures, features and checkpoints
+    root      the data root
+    stale     checkpoint files that count as absent (path -> mtime in ns)
+    origin    provenance of the code, for the records
+    oracle    evaluate each epoch on the test images too
+    plain     encode prompts the slow way of the references
+    results   <results>/<suite>/<scale>, to keep scores in; None: nowhere
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: Backbone,
+        device: str,
+        cache: Path,
+        root: Path,
+        plugins: tuple[Path, ...] = (),
+        stale: Mapping[str, int] | None = None,
+        origin: Mapping[str, Any] | None = None,
+        oracle: bool = False,
+        plain: bool = False,
+        results: Path | None = None,
+    ) -> None:
+        process.make_deterministic(device)
+        self.backbone, self.device, self.cache, self.root = backbone, device, cache, root
+        self.stale, self.origin = stale or {}, origin or {}
+        self.oracle, self.plain, self.results = oracle, plain, results
+        self.classes: dict[str, type[Method]] = discover(list(plugins))
+        self.clips: dict[int | None, model.Clip] = {}  # by image side; None: the model's own
+        self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not
+        self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
+        self.broken: dict[str, Exception] = {}  # stages that failed here: not tried again
+
+    def task(self, unit: Unit) -> tasks.Task:
+        """The unit's task, kept for the next units."""
+        at = (unit.task, unit.episode)
+        if at not in self.tasks:
+            while len(self.tasks) >= _TASKS_KEPT:
+                del self.tasks[next(iter(self.tasks))]
+            self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
+        return self.tasks[at]
+
+    def store(self, preprocess: str = preprocessing.CLIP.name, half: bool = False) -> FeatureStore:
+        """The preprocessing's features, local ones in `half` the bits; one CLIP an image size."""
+        if (preprocess, half) not in self.stores:
+            how = preprocessing.parse(preprocess)
+            if how.size not in self.clips:
+                self.clips[how.size] = model.load(self.backbone, self.device, how.size)
+                self.clips[how.size].plain_text = self.plain
+            made = FeatureStore(self.clips[how.size], self.cache, how, half=half)
+            self.stores[preprocess, half] = made
+        return self.stores[preprocess, half]
+
+    def run(
+        self,
+        identity: str,
+        preprocess: str = preprocessing.CLIP.name,
+        bits: str = precision.FLOAT32,
+    ) -> Run:
+        """A fresh Run; every generator in reach starts from a seed of that identity."""
+        chosen = precision.parse(bits)
+        store = self.store(preprocess, chosen.half_features)
+        seeding.seed_everything(seed_of(identity, "global"))
+        run = Run(clip=store.clip, store=store, device=self.device, identity=identity)
+        run.precision = chosen
+        return run
+
+    def checkpoint(
+        self, what: Mapping[str, Any], build: Callable[[], checkpoints.Checkpoint]
+    ) -> checkpoints.Checkpoint:
+        """A kept stage; one that failed to build in this process fails again at once."""
+        name = canonical(what)
+        if name in self.broken:
+            raise self.broken[name]
+        try:
+            return checkpoints.fetch(what, self.cache / "states", self.stale, build)
+        except checkpoints.Busy:
+            raise
+        except Exception as error:
+            self.broken[name] = error
+            raise
+
+    def timed(self, step: Callable[[], Any]) -> tuple[Any, float]:
+        """The step's result and the seconds it took, the device's queue included."""
+        began = time.perf_counter()
+        result = step()
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize(self.device)
+        return result, round(time.perf_counter() - began, 3)
+
+    def provenance(self) -> dict[str, Any]:
+        """{"provenance": ...} with what only the worker knows: device, threads, date."""
+        cuda = self.device.startswith("cuda")
+        device = f"cuda {torch.cuda.get_device_name(self.device)}" if cuda else "cpu"
+        here = {"device": device, "threads": torch.get_num_threads(), "utc": provenance.now()}
+        return {"provenance": {**self.origin, **here}}

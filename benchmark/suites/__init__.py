@@ -1,0 +1,1 @@
+"""What a suite asks for, and the units that it stands for."""

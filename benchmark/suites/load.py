@@ -1,0 +1,139 @@
+"""Reads a suite from YAML, strictly; one that includes others becomes one list of entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmark.common import errors, strict_yaml
+from benchmark.common.errors import InputError
+from benchmark.data import preprocessing
+from benchmark.method import precision
+from benchmark.suites import tables
+from benchmark.suites.suite import _CLIP, MethodEntry, Override, Suite
+from benchmark.suites.tables import ReportLayout
+
+FOLDER = Path(__file__).parent
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names
+_CONDITIONS = ("scale", "setting", "task", "dataset")
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The names that `--suite` accepts beside a path to a .yaml file."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
+    """The suite of that name, or of that .yaml file; InputError names the file and the field.
+
+    `include: [NAME, ...]` in place of tasks and methods makes a suite of others; such a one can
+    be no `member` of another.
+    """
+    named = not name.endswith((".yaml", ".yml"))
+    path = folder / f"{name}.yaml" if named else Path(name)
+    if not path.is_file():
+        raise errors.unknown("suite", name, names(folder))
+    origin = f"{folder.name}/{path.name}" if named else name
+    data, summary = strict_yaml.read(path, origin)
+    several = isinstance(data, dict) and "include" in data
+    known = ("include",) if several else ("tasks", "methods", "tables")
+    fields = strict_yaml.Fields(data, origin, ("name", "seeds", "episodes", *known))
+    name = fields.get("name", str)
+    if not _NAME.fullmatch(name) or name == "reference":
+        raise InputError(f"{origin}: name: '{name}' cannot name a results folder; use another")
+    seeds = fields.items("seeds", int)
+    episodes = fields.get("episodes", int)
+    if min(seeds) < 0 or episodes < 1:
+        raise InputError(f"{origin}: seeds must be 0 or more, episodes 1 or more")
+    if several:
+        if member:
+            raise InputError(f"{origin}: include: it is itself included; name its members instead")
+        head = Suite(name, (), seeds, episodes, (), origin, summary)
+        members = [load_suite(other, folder, True) for other in fields.items("include", str)]
+        return _merged(head, members)
+    methods = fields.get("methods", dict)
+    if not methods:
+        raise InputError(f"{origin}: methods: there is none; add one")
+    entries = tuple(_entry(label, methods[label], origin) for label in methods)
+    arrangement = tables.parse(fields, methods, origin)
+    tasks = fields.items("tasks", str)
+    return Suite(name, tasks, seeds, episodes, entries, origin, summary, arrangement)
+
+
+def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
+    where = f"{origin}: methods.{label}"
+    if not isinstance(label, str) or not _NAME.fullmatch(label):
+        raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
+    known = ("method", "hyperparameters", "preprocess", "precision", "overrides")
+    fields = strict_yaml.Fields({} if data is None else data, where, known)
+    overrides = []
+    for number, item in enumerate(fields.get("overrides", list, [])):
+        at = f"{where}.overrides[{number}]"
+        part = strict_yaml.Fields(item, at, ("when", "set", "preprocess"))
+        when = strict_yaml.Fields(part.get("when", dict), f"{at}.when", _CONDITIONS)
+        wanted = {}
+        for key, value in when.data.items():
+            values = value if isinstance(value, list) else [value]
+            wanted[key] = tuple(strict_yaml.typed(v, str, f"{at}.when.{key}") for v in values)
+        other = _preprocess(part) if part.data.get("preprocess") is not None else None
+        overrides.append(Override(wanted, part.get("set", dict, {} if other else None), other))
+    given = fields.get("hyperparameters", dict, {})
+    method = fields.get("method", str, label)
+    bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
+    return MethodEntry(label, method, given, tuple(overrides), _preprocess(fields), bits)
+
+
+def _preprocess(fields: strict_yaml.Fields) -> str:
+    return _named(fields, "preprocess", _CLIP, preprocessing.parse)
+
+
+def _named(
+    fields: strict_yaml.Fields, field: str, default: str, parse: Callable[[str], Any]
+) -> str:
+    """A field's one spelling; `parse` says what is wrong with a name."""
+    name = fields.get(field, str, default)
+    try:
+        return parse(name).name
+    except InputError as error:
+        raise InputError(f"{fields.where}: {field}: {error}") from None
+
+
+def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
+    """`head`, which has name, seeds and episodes, with the tasks, entries and tables of `members`.
+
+    An entry keeps to its own suite's tasks. A label that two members have must mean the same in
+    both and is then one entry. InputError names what clashes.
+    """
+    tasks = tuple(dict.fromkeys(task for member in members for task in member.tasks))
+    found: dict[str, tuple[MethodEntry, Suite]] = {}
+    for member in members:
+        leaves = frozenset(tasks) - frozenset(member.tasks)
+        for entry in (replace(entry, leaves=leaves) for entry in member.methods):
+            old, owner = found.get(entry.label, (entry, member))
+            if replace(old, leaves=leaves) != entry:
+                both = f"{owner.origin} and {member.origin}"
+                text = f"'{entry.label}' differs between {both}; rename one of the two"
+                raise InputError(f"{head.origin}: include: {text}")
+            found[entry.label] = replace(entry, leaves=old.leaves & leaves), owner
+    entries = tuple(entry for entry, _ in found.values())
+    return replace(head, tasks=tasks, methods=entries, arrangement=_arranged(head, members))
+
+
+def _arranged(head: Suite, members: Sequence[Suite]) -> ReportLayout:
+    """All tables of the members; the general ones show what the members show in general."""
+    layouts = {}
+    for member in members:
+        for layout in member.arrangement.layouts:
+            if layouts.setdefault(layout.name, layout) != layout:
+                text = f"{member.origin} has a table '{layout.name}' as another has; rename it"
+                raise InputError(f"{head.origin}: include: {text}")
+    general = {
+        entry.label
+        for member in members
+        for entry in member.methods
+        if entry.label not in member.arrangement.special
+    }
+    return ReportLayout(tuple(layouts.values()), frozenset(general))

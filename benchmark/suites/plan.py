@@ -1,0 +1,144 @@
+"""From flags to units: reads the suite, finds the methods, checks everything, expands, selects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.clip import resolve
+from benchmark.common import errors
+from benchmark.common.errors import InputError
+from benchmark.data import tasks
+from benchmark.method import registry
+from benchmark.method.registry import MethodInfo
+from benchmark.suites import expand, load
+from benchmark.suites.expand import Known
+from benchmark.suites.suite import MethodEntry, Suite
+from benchmark.suites.unit import Unit
+
+if TYPE_CHECKING:
+    from benchmark.clip.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the flags choose; None where the suite's own value stands."""
+
+    suite: str
+    tasks: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    episodes: int | None = None
+    data_root: Path | None = None
+    backbone: str | None = None
+    plugins: tuple[Path, ...] = ()
+    preprocess: str | None = None
+    precision: str | None = None
+    download: bool = True  # False: a look at the plan fetches no weights
+
+    @property
+    def scale(self) -> str:
+        """The miniature, unless a folder with the real images is given."""
+        return "miniature" if self.data_root is None else "paper"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked suite: the units that the flags select, and those that they leave aside."""
+
+    suite: Suite
+    scale: str
+    backbone: Backbone
+    units: tuple[Unit, ...]
+    others: tuple[Unit, ...]  # of the same suite and methods, but not selected
+
+    def reported(self, done: Mapping[str, object]) -> list[Unit]:
+        """The units of the report: the selected, and others that have a record; in suite order."""
+        kept = [unit for unit in self.others if unit.key in done]
+        tasks_of = [*self.suite.tasks, *(u.task for u in self.units)]
+        labels = [*(entry.label for entry in self.suite.methods), *(u.label for u in self.units)]
+        return sorted(
+            {unit.key + unit.label: unit for unit in (*self.units, *kept)}.values(),
+            key=lambda u: (
+                tasks_of.index(u.task),
+                labels.index(u.label),
+                u.seed,
+                u.episode or 0,
+            ),
+        )
+
+
+def make(choice: Choice) -> Plan:
+    """The plan of a run; InputError if the suite or a flag is wrong, before any work is done."""
+    if choice.data_root is not None and not choice.data_root.is_dir():
+        raise InputError(f"--data-root {choice.data_root}: no such folder; see --help")
+    whole = load.load_suite(choice.suite)
+    methods = registry.methods(choice.plugins)
+    whole = replace(whole, methods=whole.methods + _added(whole, methods, choice))
+    known = (*tasks.TASKS, *tasks.HOLDOUTS)
+    for name in choice.tasks or ():
+        if name not in known:
+            raise errors.unknown("task", name, known)
+    selected = choice.tasks or whole.tasks
+    digests = {name: _split_sha256(name, choice, name in selected) for name in known}
+    infos = {name: tasks.info(name, digest) for name, digest in digests.items()}
+    # Last, because it may download weights.
+    backbone = resolve.resolve(choice.backbone, choice.scale, choice.download)
+    found = Known(
+        scale=choice.scale,
+        tasks=infos,
+        methods=methods,
+        backbone=backbone.name,
+        weights_sha256=backbone.weights_sha256,
+    )
+    there = tuple(name for name in whole.tasks if digests.get(name) != "")
+    given = {"preprocess": choice.preprocess, "bits": choice.precision}
+    everything = expand.expand(replace(whole, tasks=there), found, **given)
+    chosen = replace(
+        whole,
+        tasks=selected,
+        episodes=_episodes(choice.episodes, whole),
+        methods=_chosen(whole, choice),
+    )
+    units = expand.expand(chosen, found, choice.seeds, **given)
+    keys = {(unit.key, unit.label) for unit in units}
+    others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
+    return Plan(whole, choice.scale, backbone, tuple(units), others)
+
+
+def _split_sha256(name: str, choice: Choice, selected: bool) -> str:
+    """A task's split; "" if a data root lacks it, which only matters for the selected tasks."""
+    try:
+        return tasks.split_sha256(name, choice.scale, choice.data_root)
+    except InputError:
+        if selected:
+            raise
+        return ""
+
+
+def _added(
+    whole: Suite, methods: Mapping[str, MethodInfo], choice: Choice
+) -> tuple[MethodEntry, ...]:
+    """Entries beside the suite's: plugin files' methods, and methods that --methods names."""
+    labels = {entry.label for entry in whole.methods}
+    files = {path.resolve() for path in choice.plugins}
+    added = [name for name, info in methods.items() if Path(info.file).resolve() in files]
+    for name in choice.methods or ():
+        if name not in labels and name not in methods:
+            raise errors.unknown("method", name, labels | set(methods))
+        added.append(name)
+    new = (name for name in dict.fromkeys(added) if name not in labels)
+    return tuple(MethodEntry(label=name, method=name) for name in new)
+
+
+def _chosen(whole: Suite, choice: Choice) -> tuple[MethodEntry, ...]:
+    names = choice.methods
+    return tuple(entry for entry in whole.methods if names is None or entry.label in names)
+
+
+def _episodes(given: int | None, whole: Suite) -> int:
+    if given is not None and given < 1:
+        raise InputError(f"--episodes {given}: must be 1 or more")
+    return given or whole.episodes

@@ -1,0 +1,52 @@
+"""What a suite asks for: its tasks, seeds, episodes, methods and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.data import preprocessing
+from benchmark.method import precision
+from benchmark.suites.tables import ReportLayout
+
+SCALES = ("miniature", "paper")
+
+
+_CLIP = preprocessing.CLIP.name
+
+
+@dataclass(frozen=True)
+class Override:
+    """Settings for the tasks that `when` describes: all its fields must match."""
+
+    when: Mapping[str, tuple[str, ...]]  # field -> the values that match
+    set: Mapping[str, Any]
+    preprocess: str | None = None  # None: stays as it is
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One row of the tables: a plugin, and the settings that the suite gives it."""
+
+    label: str
+    method: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    preprocess: str = _CLIP
+    precision: str = precision.FLOAT32
+    leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A parsed suite file; `origin` names it in errors, `summary` is its first comment line."""
+
+    name: str
+    tasks: tuple[str, ...]
+    seeds: tuple[int, ...]
+    episodes: int
+    methods: tuple[MethodEntry, ...]
+    origin: str = "suite"
+    summary: str = ""
+    arrangement: ReportLayout = ReportLayout()  # how its report is arranged

@@ -1,0 +1,1 @@
+"""One folder a room of the project; helpers/ holds what several of them share."""

@@ -1,0 +1,76 @@
+"""Pretraining of the miniature CLIP: steps learn, checkpoints resume, the export is the model."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.clip import resolve
+from benchmark.clip.model import load
+from benchmark.miniature import captions, concepts, pretrain, pretraining_pairs, scenes
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """A few captioned noise pictures, in the form that web.render gives."""
+    import open_clip
+
+    rng = np.random.default_rng(0)
+    names = list(concepts.load())
+    tokenize = open_clip.SimpleTokenizer(context_length=pretraining_pairs.LENGTH)
+    texts = [
+        captions.write(list(rng.choice(names, 2)), rng)
+        for _ in range(32 * pretraining_pairs.CAPTIONS)
+    ]
+    tokens = (
+        tokenize(texts).numpy().reshape(32, pretraining_pairs.CAPTIONS, pretraining_pairs.LENGTH)
+    )
+    pictures = rng.integers(0, 255, (32, scenes.SIDE, scenes.SIDE, 3), dtype=np.uint8)
+    return pretraining_pairs.Pairs(pictures, tokens)
+
+
+def trainer(pairs, folder, steps):
+    flags = ["--work", folder, "--out", folder, "--steps", steps, "--batch", 8, "--device", "cpu"]
+    options = pretrain._parse([str(flag) for flag in flags])
+    torch.manual_seed(0)
+    model, vocabulary, fillers = pretrain._build(pairs, seed=0)
+    made = pretrain.Trainer(model, vocabulary, fillers, pairs, options)
+    return made, vocabulary
+
+
+def test_a_resumed_run_is_the_straight_run(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "_Probe", lambda: lambda trainer: "")
+    straight, _ = trainer(pairs, tmp_path, 6)
+    for _ in range(6):
+        assert np.isfinite(straight._train_step())
+        straight.step += 1
+    first, _ = trainer(pairs, tmp_path, 6)
+    for _ in range(3):
+        first._train_step()
+        first.step += 1
+    first._save(tmp_path / "checkpoint.pt")
+    second, _ = trainer(pairs, tmp_path, 6)
+    second.run()
+    for name, value in straight.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
+
+
+def test_the_export_is_an_open_clip_model_of_the_same_features(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "_Probe", lambda: lambda trainer: "")
+    made, vocabulary = trainer(pairs, tmp_path, 2)
+    pretrain.export(made.model, vocabulary, tmp_path)
+    shutil.copy(pretrain.FOLDER / "open_clip_config.json", tmp_path)
+    loaded = load(resolve.resolve(f"local-dir:{tmp_path}", "miniature"))
+    ids = torch.from_numpy(pairs.tokens[:4, 0]).long()
+    with torch.no_grad():
+        ours = made.encode_text(torch.from_numpy(made.rows)[ids])
+        theirs = loaded.model.encode_text(
+            torch.nn.functional.pad(ids, (0, 77 - pretraining_pairs.LENGTH))
+        )
+    assert (ours - theirs).abs().max() < 5e-3 * ours.abs().max()  # stored as float16
+
+
+def test_the_probe_measures_three_views():
+    probe = pretrain._Probe(count=4)
+    assert probe.labels.shape == (4, 80) and probe.labels.sum(1).min() >= 1

@@ -1,0 +1,169 @@
+"""The figures: what each one shows of the records, when there is none, and that looks differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmark.report.figures import bars, cost, draw, frequency, gains, loss_curves, style
+from benchmark.report.grid import gather, in_order
+from tests.helpers import suite_records as fakes
+
+LT = ("voc-lt", "coco-lt")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """Complete long-tailed results and one few-shot task's, three episodes."""
+    results = tmp_path_factory.mktemp("figures")
+    units = fakes.units(tasks=(*LT, "voc-fs-1"), episodes=3)
+    fakes.store(results, [fakes.record(u) for u in units])
+    return gather(units, results)
+
+
+def one(tmp_path, task, *changes):
+    """A grid of one task with a record for each of the changes, of `coop` unless they say so."""
+    units, records = [], []
+    for seed, fields in enumerate(changes):
+        label = fields.get("label", "coop")
+        units.append(replace(fakes.unit(task, label), seed=seed))
+        records.append(fakes.record(units[-1], **fields))
+    return gather(units, fakes.store(tmp_path, records))
+
+
+def empty(tmp_path, *methods):
+    units = fakes.units(methods or ("coop", "zeroshot"), ("voc-lt",))
+    return gather(units, tmp_path)
+
+
+def test_looks_differ_for_many_methods():
+    assert len({style.look(i) for i in range(40)}) == 40
+    looks = [style.look(i) for i in range(8)]
+    assert len({x.colour for x in looks}) == len({x.hatch for x in looks}) == 8
+
+
+def test_every_kind_is_drawn_and_none_without_results(grid, tmp_path):
+    drawn = {
+        *(f.name for task in LT for f in bars.groups_of(grid, task)),
+        *(f.name for task in LT for f in frequency.figures(grid, task)),
+        *(f.name for task in LT for f in gains.figures(grid, task)),
+        *(f.name for f in cost.figures(grid)),
+        *(f.name for task in grid.tasks for f in loss_curves.figures(grid, task)),
+        *(f.name for f in bars.few_shot(grid)),
+    }
+    each = {f"{kind}_{task}" for kind in ("groups", "frequency", "gains") for task in LT}
+    training = {f"training_{task}" for task in (*LT, "voc-fs-1")}
+    assert drawn == each | training | {"cost_lt", "cost_fs", "fewshot"}
+    from benchmark.report import PLAIN
+
+    nothing = empty(tmp_path)
+    with draw.drawing(nothing, nothing, PLAIN, tmp_path, tmp_path) as drawn:
+        assert drawn() == {}
+
+
+def test_files_come_in_the_papers_order_with_their_scale(grid):
+    from benchmark.report import PLAIN
+
+    part = replace(grid, few_shot=())
+    with draw.drawing(part, part, PLAIN) as drawn:
+        found = drawn()
+    assert [n.rpartition(".")[2] for n in found] == ["png", "svg"] * (len(found) // 2)
+    tasks = [name.removeprefix("groups_")[:-4] for name in found if name.startswith("groups_")]
+    assert list(dict.fromkeys(tasks)) == in_order(LT)
+    assert all("not COCO/VOC" in caption for _, caption in found.values())
+
+
+def test_files_do_not_depend_on_how_many_processes_draw(grid):
+    from benchmark.report import PLAIN
+
+    found = []
+    for workers in (1, 2):
+        with draw.drawing(grid, grid, PLAIN, workers=workers) as drawn:
+            found.append(drawn())
+    assert list(found[0]) == list(found[1]) and found[0] == found[1]
+
+
+def test_frequency_uses_class_means_and_leaves_absent_classes_out():
+    records = [
+        {"train_counts": {"a": 5, "b": 200, "c": 9}, "per_class_ap": {"a": x, "b": 50.0, "c": None}}
+        for x in (10.0, 20.0)
+    ]
+    counts, aps = frequency.per_class(records)
+    assert counts.tolist() == [5, 200] and aps.tolist() == [15.0, 50.0]
+
+
+def test_gains_are_over_zero_shot_by_class(tmp_path):
+    counts = {"a": 5, "b": 200, "c": 9}
+    few = {"train_counts": counts}
+    grid = one(
+        tmp_path,
+        "voc-lt",
+        {**few, "label": "base", "method": "zeroshot", "per_class_ap": {"a": 10, "b": 30, "c": 5}},
+        {**few, "per_class_ap": {"a": 14.0, "b": 20.0, "c": None}},
+        {**few, "per_class_ap": {"a": 20.0, "b": 20.0, "c": None}},
+    )
+    assert gains.base_label(grid, "voc-lt") == "base"  # the method counts, not the label
+    classes = [name for name, _ in gains.classes_of(grid, "voc-lt", "base")]
+    assert classes == ["b", "c", "a"]  # most training images first
+    found = gains.gains(grid, "voc-lt", "coop", "base", classes)
+    np.testing.assert_allclose(found, [-10.0, np.nan, 7.0])
+    (drawn,) = gains.figures(grid, "voc-lt")
+    (row,) = drawn.figure.axes
+    assert [p.get_height() for p in row.patches[:3:2]] == [-10.0, 7.0]
+    assert "coop (n = 2): -1.5 on average, better in 1 of 2 classes" in row.get_title("left")
+
+
+def test_no_gains_without_zero_shot(tmp_path):
+    assert not list(gains.figures(one(tmp_path, "voc-lt", {}, {}), "voc-lt"))
+    alone = one(tmp_path / "b", "voc-lt", {"label": "zeroshot", "method": "zeroshot"})
+    assert not list(gains.figures(alone, "voc-lt"))
+
+
+def test_losses_by_stage_and_epoch(tmp_path):
+    def curve(*values, stage="prompts"):
+        return [{"stage": stage, "epoch": n, "loss": v} for n, v in enumerate(values, 1)]
+
+    grid = one(
+        tmp_path,
+        "voc-lt",
+        {"curve": curve(3.0, 2.0, 1.0) + curve(9.0, stage="stage 2")},
+        {"curve": curve(5.0, None)},
+        {"curve": []},
+    )
+    found = loss_curves.losses(grid, "voc-lt")
+    assert list(found) == [("coop", "prompts"), ("coop", "stage 2")]
+    table = found["coop", "prompts"]
+    np.testing.assert_allclose(table, [[3, 2, 1], [5, np.nan, np.nan]])
+    np.testing.assert_allclose(loss_curves._mean(table), [4, 2, 1])
+    assert found["coop", "stage 2"].tolist() == [[9.0]]
+    (drawn,) = loss_curves.figures(grid, "voc-lt")
+    titles = [axes.get_title("left") for axes in drawn.figure.axes if axes.axison]
+    assert titles == ["coop, prompts", "coop, stage 2"]
+    flat = one(tmp_path / "b", "voc-lt", {"curve": curve(None, None)})
+    assert not list(loss_curves.figures(flat, "voc-lt"))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 8, 10, 20, 50, 79])
+def test_epoch_ticks_are_few_and_whole(epochs):
+    ticks = loss_curves._ticks(epochs)
+    assert ticks == sorted(set(ticks)) and len(ticks) <= 6
+    assert ticks[0] == 1 and ticks[-1] == epochs
+
+
+def test_training_time_counts_shared_stages_and_stands_on_a_floor(tmp_path):
+    def taking(fit, **more):
+        return {"seconds": {"base": None, "fit": fit, "predict": 50.0, **more}}
+
+    grid = one(tmp_path, "voc-lt", taking(4.0), taking(6.0, shared=30.0), taking(500.0, base=1.0))
+    records = grid.cell("voc-lt", "coop").done
+    assert [cost.seconds(r) for r in records] == [4.0, 36.0, 501.0]
+    (drawn,) = cost.figures(grid)
+    point = drawn.figure.axes[0].lines[0]
+    assert point.get_xdata()[0] == 36.0  # the median
+    assert "cpu, 2 threads" in drawn.caption
+    none = one(tmp_path / "b", "voc-lt", taking(0.0))
+    (drawn,) = cost.figures(none)
+    assert drawn.figure.axes[0].lines[0].get_xdata()[0] == cost.FLOOR
+    assert "≤ 0.1" in [t.get_text() for t in drawn.figure.axes[0].get_xticklabels()]
