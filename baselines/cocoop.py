@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.coop import best_offset
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
+from benchmark.method.inputs import normalised_features
 from benchmark.method.training import Recipe, train
 
 _CHUNK = 32  # images whose prompts are encoded at a time where nothing is learned
@@ -32,6 +33,7 @@ def meta_network(
     return net
 
 
+@dataclass(kw_only=True, eq=False)
 class CoCoOp(Method):
     """Global view, one shared context plus a shift that a small network computes of each image.
 
@@ -51,30 +53,22 @@ class CoCoOp(Method):
     name = "cocoop"
     scores = "logits"
 
-    def __init__(
-        self,
-        context: int = 4,
-        init: str = "a photo of a",
-        reduction: int = 16,
-        loss: str = "asl",
-        db_constants: str = "coco",
-        epochs: int = 10,
-        batch_size: int = 1,
-        lr: float = 0.002,
-        weight_decay: float = 5e-4,
-        warmup: int = 1,
-        augment: str = "crop+flip",
-        views: int = 8,
-    ) -> None:
-        self.context, self.init, self.reduction = context, init, reduction
-        self.loss, self.db_constants = loss, db_constants
-        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
-        self.lr, self.weight_decay = lr, weight_decay
-        self.augment, self.views = augment, views
+    context: int = 4
+    init: str = "a photo of a"
+    reduction: int = 16
+    loss: str = "asl"
+    db_constants: str = "coco"
+    epochs: int = 10
+    batch_size: int = 1
+    lr: float = 0.002
+    weight_decay: float = 5e-4
+    warmup: int = 1
+    augment: str = "crop+flip"
+    views: int = 8
 
     def fit(self, train_set, run) -> None:
         clip = run.clip
-        image = self._image(train_set.images, run)
+        image = normalised_features(run, train_set.images)
         self.encoder = PromptEncoder(clip, train_set.class_names)
         start = initial_context(clip, self.context, run.generator("context"), self.init)
         self.learned = nn.Parameter(start)
@@ -84,30 +78,23 @@ class CoCoOp(Method):
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
             first = cosine_logits(image, self.encoder(start), clip.logit_scale)
-        self.offset = nn.Parameter(best_offset(first, labels, loss))
-
+        self.offset = nn.Parameter(losses.best_offset(first, labels, loss))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
             scores = self._logits(F.normalize(draw(indices), dim=-1), clip.logit_scale)
             return loss(scores, take_rows(labels, indices))
 
-        recipe = Recipe(
-            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
-        )
+        recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         learned = [self.learned, self.offset, *self.net.parameters()]
         train(learned, loss_of, len(labels), recipe, run, "prompts")
 
     @torch.no_grad()
     def predict(self, images, run):
-        parts = self._image(images, run).split(_CHUNK)
+        parts = normalised_features(run, images).split(_CHUNK)
         return torch.cat([self._logits(part, run.clip.logit_scale) for part in parts])
 
     def _logits(self, image: Tensor, scale: float) -> Tensor:
         """Logits (B, C) of normalised image features (B, D), each under its own prompts."""
         text = self.encoder.several(self.learned + self.net(image)[:, None])
         return scale * torch.einsum("bd,bcd->bc", image, F.normalize(text, dim=-1)) + self.offset
-
-    def _image(self, images, run) -> Tensor:
-        features = torch.from_numpy(np.array(run.features(images))).to(run.device)
-        return F.normalize(features, dim=-1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,10 +12,11 @@ from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
-from benchmark.method.losses import best_offset
+from benchmark.method.inputs import normalised_features
 from benchmark.method.training import Recipe, train
 
 
+@dataclass(kw_only=True, eq=False)
 class CoOp(Method):
     """Global view, shared or class-specific context, the authors' optimiser and schedule.
 
@@ -34,27 +36,19 @@ class CoOp(Method):
     name = "coop"
     scores = "logits"
 
-    def __init__(
-        self,
-        context: int = 16,
-        class_specific: bool = False,
-        init: str = "",
-        loss: str = "asl",
-        db_constants: str = "coco",
-        epochs: int = 50,
-        batch_size: int = 32,
-        lr: float = 0.002,
-        weight_decay: float = 5e-4,
-        warmup: int = 1,
-        augment: str = "crop+flip",
-        views: int = 8,
-        base: bool = False,
-    ) -> None:
-        self.context, self.class_specific, self.init = context, class_specific, init
-        self.loss, self.db_constants = loss, db_constants
-        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
-        self.lr, self.weight_decay = lr, weight_decay
-        self.augment, self.views, self.base = augment, views, base
+    context: int = 16
+    class_specific: bool = False
+    init: str = ""
+    loss: str = "asl"
+    db_constants: str = "coco"
+    epochs: int = 50
+    batch_size: int = 32
+    lr: float = 0.002
+    weight_decay: float = 5e-4
+    warmup: int = 1
+    augment: str = "crop+flip"
+    views: int = 8
+    base: bool = False
 
     def skip(self, task):
         return refuse_base(self, task)
@@ -81,13 +75,12 @@ class CoOp(Method):
         if self.class_specific:
             start = start.repeat(len(train_set.class_names), 1, 1)
         self.learned = nn.Parameter(start)
-        image = self._image(train_set.images, run)
+        image = normalised_features(run, train_set.images)
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         with torch.no_grad():
-            start = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
-        self.offset = nn.Parameter(best_offset(start, labels, loss))
-
+            first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
+        self.offset = nn.Parameter(losses.best_offset(first, labels, loss))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
@@ -95,16 +88,10 @@ class CoOp(Method):
             scores = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
             return loss(scores + self.offset, take_rows(labels, indices))
 
-        recipe = Recipe(
-            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
-        )
+        recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         train([self.learned, self.offset], loss_of, len(labels), recipe, run, stage)
 
     @torch.no_grad()
     def predict(self, images, run):
-        image = self._image(images, run)
+        image = normalised_features(run, images)
         return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
-
-    def _image(self, images, run):
-        features = torch.from_numpy(np.array(run.features(images))).to(run.device)
-        return F.normalize(features, dim=-1)

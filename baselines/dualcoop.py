@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from benchmark.clip.prompts import PromptEncoder, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
+from benchmark.method.inputs import feature_parts
 from benchmark.method.training import Recipe, train
 
 
@@ -38,6 +40,7 @@ def normalised_regions(whole: Tensor, local: Tensor, kind: str) -> Tensor:
     return F.normalize(local, dim=-1)
 
 
+@dataclass(kw_only=True, eq=False)
 class DualCoOp(Method):
     """Two shared contexts, region aggregation, asymmetric loss; the authors' defaults for COCO.
 
@@ -50,29 +53,21 @@ class DualCoOp(Method):
     name = "dualcoop"
     scores = "probabilities"
 
-    def __init__(
-        self,
-        context: int = 16,
-        class_specific: bool = False,
-        local: str = "regions",
-        loss_weight: float = 0.03,
-        gamma_neg: float = 2.0,
-        gamma_pos: float = 1.0,
-        clip: float = 0.05,
-        epochs: int = 50,
-        batch_size: int = 32,
-        lr: float = 0.002,
-        weight_decay: float = 5e-4,
-        warmup: int = 1,
-        augment: str = "cutout+randaugment",
-        views: int = 8,
-        base: bool = False,
-    ) -> None:
-        self.context, self.class_specific, self.local = context, class_specific, local
-        self.loss_weight, self.gamma_neg, self.gamma_pos = loss_weight, gamma_neg, gamma_pos
-        self.clip, self.epochs, self.batch_size = clip, epochs, batch_size
-        self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
-        self.augment, self.views, self.base = augment, views, base
+    context: int = 16
+    class_specific: bool = False
+    local: str = "regions"
+    loss_weight: float = 0.03
+    gamma_neg: float = 2.0
+    gamma_pos: float = 1.0
+    clip: float = 0.05
+    epochs: int = 50
+    batch_size: int = 32
+    lr: float = 0.002
+    weight_decay: float = 5e-4
+    warmup: int = 1
+    augment: str = "cutout+randaugment"
+    views: int = 8
+    base: bool = False
 
     def skip(self, task):
         return refuse_base(self, task)
@@ -113,18 +108,13 @@ class DualCoOp(Method):
             )
             return self.loss_weight * len(indices) * loss  # the authors sum over the batch
 
-        recipe = Recipe(
-            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
-        )
+        recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         train(self.contexts, loss_of, len(labels), recipe, run, stage)
 
     @torch.no_grad()
     def predict(self, images, run):
-        local, whole = run.features(images, self.local), run.features(images)
-        text, logits = self._text(), []
-        for part in np.array_split(np.arange(len(images)), max(1, len(images) // 256)):
-            views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
-            logits.append(self._logits(*views, text, run))
+        text, parts = self._text(), feature_parts(run, images, self.local, "global")
+        logits = [self._logits(whole, local, text, run) for local, whole in parts]
         return torch.cat(logits).softmax(dim=1)[:, 1]
 
     def _text(self) -> Tensor:

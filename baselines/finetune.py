@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,11 +13,13 @@ from benchmark.clip.prompts import template_features
 from benchmark.common.device import take_rows
 from benchmark.common.errors import unknown
 from benchmark.method import Method, losses
+from benchmark.method.inputs import normalised_features, picture_parts
 from benchmark.method.training import Recipe, train
 
 HEADS = ("zeros", "text")
 
 
+@dataclass(kw_only=True, eq=False)
 class Finetune(Method):
     """A copy of CLIP's image encoder and one linear classifier a class, trained together.
 
@@ -42,25 +45,17 @@ class Finetune(Method):
 
     name = "finetune"
 
-    def __init__(
-        self,
-        loss: str = "bce",
-        db_constants: str = "coco",
-        head: str = "zeros",
-        template: str = "a photo of a {}.",
-        epochs: int = 20,
-        lr: float = 1e-5,
-        batch_size: int = 32,
-        weight_decay: float = 1e-4,
-        schedule: str = "constant",
-        ema: float = 0.0,
-        augment: str = "none",
-    ) -> None:
-        self.loss, self.db_constants = loss, db_constants
-        self.head, self.template = head, template
-        self.epochs, self.lr, self.batch_size = epochs, lr, batch_size
-        self.weight_decay, self.schedule, self.ema = weight_decay, schedule, ema
-        self.augment = augment
+    loss: str = "bce"
+    db_constants: str = "coco"
+    head: str = "zeros"
+    template: str = "a photo of a {}."
+    epochs: int = 20
+    lr: float = 1e-5
+    batch_size: int = 32
+    weight_decay: float = 1e-4
+    schedule: str = "constant"
+    ema: float = 0.0
+    augment: str = "none"
 
     def fit(self, train_set, run) -> None:
         labels = torch.from_numpy(train_set.labels).to(run.device)
@@ -72,27 +67,12 @@ class Finetune(Method):
         def loss_of(indices):
             return loss(self._logits(run.normalise(draw(indices))), take_rows(labels, indices))
 
-        recipe = Recipe(
-            self.epochs,
-            self.lr,
-            self.batch_size,
-            "adamw",
-            self.weight_decay,
-            self.schedule,
-            ema=self.ema,
-        )
         parameters = [*self.encoder.parameters(), self.weight, self.offset]
-        train(parameters, loss_of, len(labels), recipe, run, "fine-tuning")
+        train(parameters, loss_of, len(labels), Recipe.of(self), run, "fine-tuning")
 
     @torch.no_grad()
     def predict(self, images, run):
-        pixels = run.pixels(images)
-        parts = []
-        size = run.clip.chunk
-        for start in range(0, len(images), size):
-            batch = torch.from_numpy(np.array(pixels[start : start + size]))
-            parts.append(self._logits(run.normalise(batch)))
-        return torch.cat(parts)
+        return torch.cat([self._logits(part) for part in picture_parts(run, images)])
 
     def _start(self, train_set, run, labels: Tensor, loss) -> None:
         """The head's first weight (C, D) and offset (C,)."""
@@ -100,8 +80,8 @@ class Finetune(Method):
             raise unknown("head of finetune", self.head, HEADS)
         text = template_features(run.clip, train_set.class_names, self.template)
         self.weight = nn.Parameter(text if self.head == "text" else torch.zeros_like(text))
-        features = torch.from_numpy(np.array(run.features(train_set.images))).to(run.device)
-        first = self.scale * F.normalize(features, dim=-1) @ self.weight.detach().T
+        features = normalised_features(run, train_set.images)
+        first = self.scale * features @ self.weight.detach().T
         self.offset = nn.Parameter(losses.best_offset(first, labels, loss) / self.scale)
 
     def _logits(self, images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -85,6 +86,7 @@ def folds(labels: np.ndarray, count: int) -> np.ndarray:
     return place % count
 
 
+@dataclass(kw_only=True, eq=False)
 class LinearProbe(Method):
     """One-vs-rest logistic regression by L-BFGS on the global features; CLIP's images alone.
 
@@ -108,8 +110,9 @@ class LinearProbe(Method):
     name = "linear_probe"
     scores = "probabilities"
 
-    def __init__(self, strength: float = 0.0, iterations: int = 1000, folds: int = 4) -> None:
-        self.strength, self.iterations, self.folds = strength, iterations, folds
+    strength: float = 0.0
+    iterations: int = 1000
+    folds: int = 4
 
     def fit(self, train_set, run) -> None:
         if self.strength < 0 or self.folds < 2 or self.iterations < 1:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.coop import best_offset
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.clip.text_features import normalised_eos
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
+from benchmark.method.inputs import normalised_features
 from benchmark.method.training import Recipe, train
 
 
@@ -36,6 +37,7 @@ class ClassSpecificEmbedding:
         return ((labels * distance + (1 - labels) * apart) * self.weight).mean()
 
 
+@dataclass(kw_only=True, eq=False)
 class LMPT(Method):
     """Global view; weight x DB loss + (1 - weight) x embedding loss over one context a class.
 
@@ -56,29 +58,20 @@ class LMPT(Method):
     name = "lmpt"
     scores = "logits"
 
-    def __init__(
-        self,
-        context: int = 16,
-        init: str = "",
-        loss: str = "db",
-        db_constants: str = "coco",
-        weight: float = 0.5,
-        margin: float = 0.2,
-        gamma: float = 2.0,
-        epochs: int = 50,
-        batch_size: int = 64,
-        lr: float = 5e-4,
-        weight_decay: float = 1e-4,
-        warmup: int = 0,
-        augment: str = "flip",
-        views: int = 2,
-    ) -> None:
-        self.context, self.init = context, init
-        self.loss, self.db_constants = loss, db_constants
-        self.weight, self.margin, self.gamma = weight, margin, gamma
-        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
-        self.lr, self.weight_decay = lr, weight_decay
-        self.augment, self.views = augment, views
+    context: int = 16
+    init: str = ""
+    loss: str = "db"
+    db_constants: str = "coco"
+    weight: float = 0.5
+    margin: float = 0.2
+    gamma: float = 2.0
+    epochs: int = 50
+    batch_size: int = 64
+    lr: float = 5e-4
+    weight_decay: float = 1e-4
+    warmup: int = 0
+    augment: str = "flip"
+    views: int = 2
 
     def skip(self, task):
         return task.captions_missing()
@@ -96,31 +89,24 @@ class LMPT(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         classify = losses.make(self.loss, labels, self.db_constants)
         embed = ClassSpecificEmbedding(labels.sum(0), self.margin, self.gamma)
-        told = normalised_eos(clip, train_set.captions)
+        captions = normalised_eos(clip, train_set.captions)
         with torch.no_grad():
-            image = self._image(train_set.images, run)
+            image = normalised_features(run, train_set.images)
             first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
-        self.offset = nn.Parameter(best_offset(first, labels, classify))
-
+        self.offset = nn.Parameter(losses.best_offset(first, labels, classify))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 
         def loss_of(indices):
             text = F.normalize(self.encoder(self.learned), dim=-1)
             image, wanted = F.normalize(draw(indices), dim=-1), take_rows(labels, indices)
             scores = cosine_logits(image, text, clip.logit_scale) + self.offset
-            drawn = embed(take_rows(told, indices), text, wanted)
+            drawn = embed(take_rows(captions, indices), text, wanted)
             return self.weight * classify(scores, wanted) + (1 - self.weight) * drawn
 
-        recipe = Recipe(
-            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
-        )
+        recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         train([self.learned, self.offset], loss_of, len(labels), recipe, run, "prompts")
 
     @torch.no_grad()
     def predict(self, images, run):
-        image = self._image(images, run)
+        image = normalised_features(run, images)
         return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
-
-    def _image(self, images, run) -> Tensor:
-        features = torch.from_numpy(np.array(run.features(images))).to(run.device)
-        return F.normalize(features, dim=-1)

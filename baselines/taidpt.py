@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,9 +16,8 @@ from benchmark.common.device import take_rows
 from benchmark.common.errors import InputError
 from benchmark.data import caption_labels
 from benchmark.method import Method
+from benchmark.method.inputs import feature_parts
 from benchmark.method.training import Recipe, train
-
-_CHUNK = 256  # images scored at a time
 
 
 def ranking(scores: Tensor, labels: Tensor, margin: float = 1.0) -> Tensor:
@@ -42,6 +42,7 @@ def pooled(places: Tensor, text: Tensor, temperature: float, there: Tensor | Non
     return (at.softmax(dim=1) * cosine).sum(dim=1)
 
 
+@dataclass(kw_only=True, eq=False)
 class TaIDPT(Method):
     """Captions take the place of images in training; images are seen in the test alone.
 
@@ -61,26 +62,18 @@ class TaIDPT(Method):
     name = "taidpt"
     scores = "logits"
 
-    def __init__(
-        self,
-        context: int = 16,
-        scale: float = 4.0,
-        margin: float = 1.0,
-        text_temperature: float = 50.0,
-        image_temperature: float = 40.0,
-        local: str = "value",
-        sentences: bool = True,
-        epochs: int = 20,
-        batch_size: int = 512,
-        lr: float = 1e-4,
-        weight_decay: float = 5e-4,
-        warmup: int = 1,
-    ) -> None:
-        self.context, self.scale, self.margin = context, scale, margin
-        self.text_temperature, self.image_temperature = text_temperature, image_temperature
-        self.local, self.sentences = local, sentences
-        self.epochs, self.batch_size, self.warmup = epochs, batch_size, warmup
-        self.lr, self.weight_decay = lr, weight_decay
+    context: int = 16
+    scale: float = 4.0
+    margin: float = 1.0
+    text_temperature: float = 50.0
+    image_temperature: float = 40.0
+    local: str = "value"
+    sentences: bool = True
+    epochs: int = 20
+    batch_size: int = 512
+    lr: float = 1e-4
+    weight_decay: float = 5e-4
+    warmup: int = 1
 
     def skip(self, task):
         return task.captions_missing()
@@ -102,19 +95,15 @@ class TaIDPT(Method):
             )
             return sum(ranking(scores, take_rows(labels, indices), self.margin) for scores in both)
 
-        recipe = Recipe(
-            self.epochs, self.lr, self.batch_size, "sgd", self.weight_decay, "cosine", self.warmup
-        )
+        recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         train(self.contexts, loss_of, len(labels), recipe, run, "prompts")
 
     @torch.no_grad()
     def predict(self, images, run):
-        local, whole = run.features(images, self.local), run.features(images)
         text, found = self._text(), []
-        for part in np.array_split(np.arange(len(images)), max(1, len(images) // _CHUNK)):
-            views = (torch.from_numpy(np.array(v[part])).to(run.device) for v in (whole, local))
-            image, places = (F.normalize(view, dim=-1) for view in views)
-            found.append(sum(self._scores(image, places, text, self.image_temperature)) / 2)
+        for part in feature_parts(run, images, self.local, "global"):
+            places, whole = (F.normalize(features, dim=-1) for features in part)
+            found.append(sum(self._scores(whole, places, text, self.image_temperature)) / 2)
         return torch.cat(found)
 
     def _text(self) -> Tensor:

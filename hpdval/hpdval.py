@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from benchmark.clip.prompts import PromptEncoder, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Run, losses
 from benchmark.method.discovery import hyperparameters
+from benchmark.method.inputs import picture_parts
 from benchmark.method.training import Recipe, train
 from hpdval import equations, students
 from hpdval.settings import LEARNED, Settings
@@ -32,7 +34,6 @@ class HPDVAL(Settings):
     scores = "logits"
 
     def fit_base(self, base, run) -> None:
-        self.check()
         self._start(base, run)
         self._align(base, run, "base")
 
@@ -43,7 +44,6 @@ class HPDVAL(Settings):
         self._base = state
 
     def fit(self, train_set, run) -> None:
-        self.check()
         self._start(train_set, run)
         if self.joint:
             self._train_jointly(train_set, run)
@@ -61,14 +61,14 @@ class HPDVAL(Settings):
     @torch.no_grad()
     def predict(self, images, run):
         text = self._text()
-        parts = [self._score(*views, text) for views in self._views(images, run)]
+        parts = [self._score(*features, text) for features in self._features(images, run)]
         return run.clip.logit_scale * torch.cat(parts)
 
     @torch.no_grad()
     def local_scores(self, images, run):
         """s_L,j of eq. 8, whichever similarity the scores have: (K, L, C)."""
-        text, views = self._text()["local"], self._views(images, run)
-        return torch.cat([equations.local_scores(patches, text) for _, patches in views])
+        text, parts = self._text()["local"], self._features(images, run)
+        return torch.cat([equations.local_scores(patches, text) for _, patches in parts])
 
     @property
     def _episode(self) -> bool:
@@ -82,6 +82,7 @@ class HPDVAL(Settings):
 
     def _start(self, train_set, run: Run) -> None:
         """The student as CLIP or the base stage left it, and prompts as the template has them."""
+        self.check()
         clip, names = run.clip, train_set.class_names
         self.image_tower = students.make(self.student, run, self.local)
         if self._episode:
@@ -96,79 +97,74 @@ class HPDVAL(Settings):
 
     def _align(self, train_set, run: Run, stage: str) -> None:
         """Stage 1: L1 = L_cls + L_kd over the image tower; the text features P_H are fixed."""
-        labels, (recipe, augment) = self._labels(train_set, run), self._first_recipe()
-        classify = self._criterion(labels, few_shot=stage == "base" or self._episode)
-        look = self._student_views(train_set.images, run, augment)
+        recipe, augment = self._first_recipe()
+        classify = self._classification(train_set, run, stage == "base" or self._episode)
+        look = self._student_features(train_set.images, run, augment)
         text = self._text()
 
         def loss_of(indices):
-            whole, patches, target = look(indices)
-            loss = classify(
-                self.scale * self._score(whole, patches, text), take_rows(labels, indices)
-            )
+            features, target = look(indices)
+            loss = classify(features, text, indices)
             if target is None:
                 return loss
-            distilled = equations.distillation(whole, target)
+            distilled = equations.distillation(features[0], target)
             return equations.first_objective(loss, distilled, self.distillation)
 
-        train(self.image_tower.parameters(), loss_of, len(labels), recipe, run, stage)
+        count = len(train_set.images)
+        train(self.image_tower.parameters(), loss_of, count, recipe, run, stage)
 
     def _tune_prompts(self, train_set, run: Run) -> None:
         """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
-        labels = self._labels(train_set, run)
-        classify = self._criterion(labels, few_shot=self._episode)
+        classify = self._classification(train_set, run, self._episode)
         self._draw_contexts(train_set, run)
         look = self.frozen_views(train_set.images, run)
 
         def loss_of(indices):
             text = self._text()
-            score = self._score(*look(indices), text)
-            loss = classify(self.scale * score, take_rows(labels, indices))
+            loss = classify(look(indices), text, indices)
             consistent = self._consistent(text)
             if consistent is None:
                 return loss
             return equations.second_objective(loss, consistent, self.consistency)
 
-        recipe = self._recipe(self.stage2_epochs, self.stage2_lr, self.batch_size)
-        train(self.contexts.values(), loss_of, len(labels), recipe, run, "stage 2")
+        recipe = Recipe.of(self, epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
+        train(self.contexts.values(), loss_of, len(train_set.images), recipe, run, "stage 2")
 
     def frozen_views(self, images, run: Run):
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
-        views = list(self._views(images, run))
-        whole, patches = (torch.cat(parts) for parts in zip(*views, strict=True))
+        parts = zip(*self._features(images, run), strict=True)
+        whole, patches = (torch.cat(part) for part in parts)
         return lambda indices: (take_rows(whole, indices), take_rows(patches, indices))
 
     def _train_jointly(self, train_set, run: Run) -> None:
         """Table V's one stage: L_cls + (L_kd + L_sc) / 2 over image tower and contexts."""
-        labels, (recipe, augment) = self._labels(train_set, run), self._first_recipe()
-        classify = self._criterion(labels, few_shot=self._episode)
+        recipe, augment = self._first_recipe()
+        classify = self._classification(train_set, run, self._episode)
         self._draw_contexts(train_set, run)
-        look = self._student_views(train_set.images, run, augment)
+        look = self._student_features(train_set.images, run, augment)
 
         def loss_of(indices):
-            whole, patches, target = look(indices)
+            features, target = look(indices)
             text = self._text()
-            loss = classify(
-                self.scale * self._score(whole, patches, text), take_rows(labels, indices)
-            )
+            loss = classify(features, text, indices)
             distilled, consistent = 0, self._consistent(text)
             if target is not None:
-                distilled = self.distillation * equations.distillation(whole, target)
+                distilled = self.distillation * equations.distillation(features[0], target)
             consistent = 0 if consistent is None else self.consistency * consistent
             return equations.joint_objective(loss, distilled, consistent)
 
         parameters = [*self.image_tower.parameters(), *self.contexts.values()]
-        train(parameters, loss_of, len(labels), recipe, run, "joint")
+        train(parameters, loss_of, len(train_set.images), recipe, run, "joint")
 
-    def _student_views(self, images, run: Run, augment: str):
-        """From indices to the student's f_cls and f_j and the teacher's f_CLIP, None if unused."""
+    def _student_features(self, images, run: Run, augment: str) -> Callable:
+        """From indices to the student's (f_cls, f_j), and the teacher's f_CLIP, None if unused."""
         draw = run.training_pixels(images, augment)
         teacher = self._teacher(images, run, augment) if self.distillation else None
 
         def look(indices: Tensor):
             batch = run.normalise(draw(indices))
-            whole, patches = students.views(self.image_tower, batch, self.local)
-            return whole, patches, teacher(indices, batch) if teacher else None
+            features = students.image_features(self.image_tower, batch, self.local)
+            return features, teacher(indices, batch) if teacher else None
 
         return look
 
@@ -180,7 +176,7 @@ class HPDVAL(Settings):
 
         @torch.no_grad()
         def teacher(indices: Tensor, batch: Tensor) -> Tensor:
-            return students.views(run.clip.visual, batch, None)[0]
+            return students.image_features(run.clip.visual, batch, None)[0]
 
         return teacher
 
@@ -212,7 +208,15 @@ class HPDVAL(Settings):
         score = equations.SCORES[self.similarity]
         return score(whole, patches, text["global"], text["local"], self.alpha, self.k)
 
-    def _criterion(self, labels: Tensor, few_shot: bool):
+    def _classification(self, train_set, run: Run, few_shot: bool) -> Callable:
+        """L_cls of a batch, from its features (f_cls, f_j), the prompts' text and its indices."""
+        labels = torch.from_numpy(train_set.labels).to(run.device)
+        loss = self._criterion(labels, few_shot)
+        return lambda features, text, indices: loss(
+            self.scale * self._score(*features, text), take_rows(labels, indices)
+        )
+
+    def _criterion(self, labels: Tensor, few_shot: bool) -> losses.Loss:
         name = (few_shot and self.few_shot_loss) or self.loss
         options = {"focal_on": self.focal_on} if name in ("db", "db*") else {}
         if name == "db*":
@@ -220,42 +224,22 @@ class HPDVAL(Settings):
             options["positive"] = float(self.positive) if scalar else self.positive
         return losses.make(name, labels, self.db_constants, **options)
 
-    def _labels(self, train_set, run: Run) -> Tensor:
-        return torch.from_numpy(train_set.labels).to(run.device)
-
     def _first_recipe(self) -> tuple[Recipe, str]:
         """How stage 1, or the joint stage, trains, and its augmentation."""
         if not self._episode:
-            recipe = self._recipe(
-                self.stage1_epochs, self.stage1_lr, self.batch_size, cycle=self.cycle
-            )
-            return recipe, self.augment
-        recipe = self._recipe(
-            self.novel_epochs,
-            self.stage1_lr,
-            self.novel_batch or self.batch_size,
+            return Recipe.of(self, epochs=self.stage1_epochs, lr=self.stage1_lr), self.augment
+        recipe = Recipe.of(
+            self,
+            epochs=self.novel_epochs,
+            lr=self.stage1_lr,
+            batch_size=self.novel_batch or self.batch_size,
             cycle=self.novel_cycle or self.cycle,
             beta2=self.novel_beta2,
         )
         return recipe, self.novel_augment or self.augment
 
-    def _recipe(self, epochs: int, lr: float, batch_size: int, **others) -> Recipe:
-        return Recipe(
-            epochs,
-            lr,
-            batch_size,
-            "adamw",
-            self.weight_decay,
-            self.schedule,
-            ema=self.ema,
-            **others,
-        )
-
     @torch.no_grad()
-    def _views(self, images, run: Run):
-        """The student's global and local features, batch by batch."""
-        pixels = run.pixels(images)
-        size = run.clip.chunk
-        for start in range(0, len(images), size):
-            batch = torch.from_numpy(np.array(pixels[start : start + size]))
-            yield students.views(self.image_tower, run.normalise(batch), self.local)
+    def _features(self, images, run: Run) -> Iterator[tuple[Tensor, Tensor]]:
+        """The student's f_cls (B, D) and f_j (B, L, D), batch by batch."""
+        for part in picture_parts(run, images):
+            yield students.image_features(self.image_tower, part, self.local)

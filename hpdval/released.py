@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hpdval.hpdval import HPDVAL
 
 
+@dataclass(kw_only=True, eq=False)
 class HPDVALReleased(HPDVAL):
     """The released code's choices, after the logs behind the paper's headline numbers.
 
@@ -23,52 +26,24 @@ class HPDVALReleased(HPDVAL):
 
     name = "hpdval-released"
 
-    def __init__(
-        self,
-        alpha: float = 0.5,
-        k: int = 16,
-        similarity: str = "released",
-        positive: str = "5.0",
-        focal_on: str = "batch",
-        distillation: float = 0.0,
-        tied: str = "local",
-        init: str = "a photo of a",
-        template: str = "a photo of a {}.",
-        stage2_epochs: int = 0,
-        stage2_lr: float = 1e-5,
-        batch_size: int = 16,
-        schedule: str = "onecycle",
-        ema: float = 0.998,
-        augment: str = "cutout+randaugment",
-        novel_epochs: int = 81,
-        novel_batch: int = 64,
-        novel_augment: str = "randaugment",
-        novel_cycle: int = 150,
-        novel_beta2: float = 0.9,
-        few_shot_loss: str = "asl",
-        **others,
-    ) -> None:
-        super().__init__(
-            alpha=alpha,
-            k=k,
-            similarity=similarity,
-            positive=positive,
-            focal_on=focal_on,
-            distillation=distillation,
-            tied=tied,
-            init=init,
-            template=template,
-            stage2_epochs=stage2_epochs,
-            stage2_lr=stage2_lr,
-            batch_size=batch_size,
-            schedule=schedule,
-            ema=ema,
-            augment=augment,
-            novel_epochs=novel_epochs,
-            novel_batch=novel_batch,
-            novel_augment=novel_augment,
-            novel_cycle=novel_cycle,
-            novel_beta2=novel_beta2,
-            few_shot_loss=few_shot_loss,
-            **others,
-        )
+    alpha: float = 0.5
+    k: int = 16
+    similarity: str = "released"
+    positive: str = "5.0"
+    focal_on: str = "batch"
+    distillation: float = 0.0
+    tied: str = "local"
+    init: str = "a photo of a"
+    template: str = "a photo of a {}."
+    stage2_epochs: int = 0
+    stage2_lr: float = 1e-5
+    batch_size: int = 16
+    schedule: str = "onecycle"
+    ema: float = 0.998
+    augment: str = "cutout+randaugment"
+    novel_epochs: int = 81
+    novel_batch: int = 64
+    novel_augment: str = "randaugment"
+    novel_cycle: int = 150
+    novel_beta2: float = 0.9
+    few_shot_loss: str = "asl"

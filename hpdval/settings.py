@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from benchmark.common.errors import InputError, unknown
 from benchmark.method import Method, losses
@@ -16,14 +17,15 @@ NOT_STAGE_1 = (
 )  # fmt: skip
 
 
+@dataclass(kw_only=True, eq=False)
 class Settings(Method):
-    """Stores the hyperparameters; the stages are in `hpdval.HPDVAL`.
+    """Holds the hyperparameters; the stages are in `hpdval.HPDVAL`.
 
     Scores
     student           "clip", "imagenet" or "imagenet-random": see students.py
     alpha, k          weight of the global view (eq. 5); k best of 196 patches, kept as a fraction
     scale             factor on the score before the loss; the text names none, so 1
-    local             local features of the image tower: "tokens", or "value" (`clip.image_views`)
+    local             kind of local features: "tokens" or "value"; see `Run.features`
     similarity        "cosine" (eq. 4) or "released": see equations.py
     Losses
     loss              a name of `losses.make`; db_constants "coco" or "voc", as in DB's configs
@@ -49,59 +51,40 @@ class Settings(Method):
     few_shot_loss     of the base stage and of the episodes
     """
 
-    def __init__(
-        self,
-        student: str = "clip",
-        alpha: float = 0.4,
-        k: int = 32,
-        scale: float = 1.0,
-        local: str = "tokens",
-        similarity: str = "cosine",
-        loss: str = "db*",
-        db_constants: str = "coco",
-        positive: str = "frequency",
-        focal_on: str = "element",
-        distillation: float = 1.0,
-        consistency: float = 1.0,
-        tied: str = "global",
-        context: int = 4,
-        init: str = "",
-        template: str = "a photo of a {}",
-        learned: str = "both",
-        stage1_epochs: int = 20,
-        stage1_lr: float = 1e-5,
-        stage2_epochs: int = 10,
-        stage2_lr: float = 5e-6,
-        joint: bool = False,
-        batch_size: int = 32,
-        weight_decay: float = 1e-4,
-        schedule: str = "constant",
-        cycle: int = 0,
-        ema: float = 0.0,
-        augment: str = "none",
-        novel_epochs: int = 20,
-        novel_batch: int = 0,
-        novel_augment: str = "",
-        novel_cycle: int = 0,
-        novel_beta2: float = 0.999,
-        few_shot_loss: str = "",
-    ) -> None:
-        self.student, self.alpha, self.k, self.scale, self.local = student, alpha, k, scale, local
-        self.similarity, self.tied = similarity, tied
-        self.loss, self.db_constants, self.positive = loss, db_constants, positive
-        self.focal_on, self.few_shot_loss = focal_on, few_shot_loss
-        self.distillation, self.consistency = distillation, consistency
-        self.template, self.context, self.init, self.learned = template, context, init, learned
-        self.stage1_epochs, self.stage1_lr = stage1_epochs, stage1_lr
-        self.stage2_epochs, self.stage2_lr, self.joint = stage2_epochs, stage2_lr, joint
-        self.batch_size, self.weight_decay = batch_size, weight_decay
-        self.schedule, self.cycle, self.ema, self.augment = schedule, cycle, ema, augment
-        self.novel_epochs, self.novel_batch, self.novel_augment = (
-            novel_epochs,
-            novel_batch,
-            novel_augment,
-        )
-        self.novel_cycle, self.novel_beta2 = novel_cycle, novel_beta2
+    student: str = "clip"
+    alpha: float = 0.4
+    k: int = 32
+    scale: float = 1.0
+    local: str = "tokens"
+    similarity: str = "cosine"
+    loss: str = "db*"
+    db_constants: str = "coco"
+    positive: str = "frequency"
+    focal_on: str = "element"
+    distillation: float = 1.0
+    consistency: float = 1.0
+    tied: str = "global"
+    context: int = 4
+    init: str = ""
+    template: str = "a photo of a {}"
+    learned: str = "both"
+    stage1_epochs: int = 20
+    stage1_lr: float = 1e-5
+    stage2_epochs: int = 10
+    stage2_lr: float = 5e-6
+    joint: bool = False
+    batch_size: int = 32
+    weight_decay: float = 1e-4
+    schedule: str = "constant"
+    cycle: int = 0
+    ema: float = 0.0
+    augment: str = "none"
+    novel_epochs: int = 20
+    novel_batch: int = 0
+    novel_augment: str = ""
+    novel_cycle: int = 0
+    novel_beta2: float = 0.999
+    few_shot_loss: str = ""
 
     def check(self) -> None:
         """InputError for a setting that has no such value."""

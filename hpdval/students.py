@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmark.clip.image_features import image_features
+from benchmark.clip import image_features as clip_features
 from benchmark.common import identity
 from benchmark.common.errors import InputError, unknown
 from benchmark.method import Run
@@ -20,7 +20,7 @@ REPOSITORY, FILE = "timm/vit_base_patch16_224.augreg_in1k", "model.safetensors"
 
 
 def make(name: str, run: Run, local: str) -> nn.Module:
-    """A trainable student on the run's device, in eval mode; `views` gives its features.
+    """A trainable student on the run's device, in eval mode; see `image_features`.
 
     name    "clip": a copy of CLIP's image tower; "imagenet": timm's ViT-B/16 with ImageNet-1K
             weights and a new embedding into CLIP's feature space; "imagenet-random": the same
@@ -42,11 +42,14 @@ def make(name: str, run: Run, local: str) -> nn.Module:
     return student.eval().to(run.device)
 
 
-def views(student: nn.Module, images: Tensor, local: str) -> tuple[Tensor, Tensor]:
-    """f_cls (N, D) and f_j (N, L, D) of normalised images (N, 3, S, S), in CLIP's space."""
+def image_features(student: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+    """f_cls (N, D) and f_j (N, L, D) of normalised images (N, 3, S, S), in CLIP's space.
+
+    local   the kind of f_j, as in clip/image_features.py; None: none, (N, 0, D)
+    """
     if isinstance(student, ImageNetStudent):
         return student(images)
-    return image_features(student, images, local)
+    return clip_features.image_features(student, images, local)
 
 
 def digest(name: str) -> str | None:

@@ -15,13 +15,38 @@ if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
 
 
 class Method(abc.ABC):
-    """One method, one class, one file. `__init__` takes keyword hyperparameters and stores them.
+    """A method: one class in one file, made anew for each unit, that learns and scores images.
 
-    name           how suites, tables and records call it
-    version        raise it when results change: part of a unit's identity
-    scores         what `predict` returns: "logits" (CLIP-type; `map_softmax` is recorded too),
-                   "probabilities" (CF1 and OF1 at 0.5 are recorded too) or "raw"
-    deterministic  nothing is random, nothing is learned from an episode: one unit stands for all
+    A class says of itself
+        name           how suites, tables and records call it; unique
+        version        from 1 on; raise it when results change: it is part of a unit's identity
+        scores         what `predict` returns: "logits" (CLIP-type; `map_softmax` is recorded too),
+                       "probabilities" (0 to 1; CF1 and OF1 at 0.5 are recorded too) or "raw"
+        deterministic  nothing is random, nothing is learned from an episode: one unit stands
+                       for all
+        its docstring  the first line is shown by `run_all.py --list`
+
+    Hyperparameters are the keywords of `__init__`. Each has a default that a record can hold, a
+    number, a text, a bool, None or a tuple of them, and is stored under its own name; nothing
+    else is. `@dataclass(kw_only=True, eq=False)` writes such an `__init__` from annotated fields,
+    and a subclass then states only what differs; one that is written out is as good.
+
+    To write: `fit` and `predict`. Optional: `skip`, `local_scores` and, for few-shot tasks only,
+    `fit_base`, `state` and `load_state`, all three or none.
+
+    A unit calls `skip`, then `fit`, then `predict`, once or more. Where there is a base stage, one
+    object's `fit_base` and `state` come first; every episode has an object of its own, which gets
+    that state by `load_state` before `fit`. What `predict` needs is kept in attributes.
+
+    They are given
+        train, base    `LabelledImages`: images (an `ImageList`), labels (N, C) float32 of 0 and 1,
+                       C class_names, and captions, N texts or None
+        images         an `ImageList` of N images, to be read through `run`
+        run            the unit's `Run`: frozen CLIP, features, pictures, a device, seeds
+        task           the `Task`: its setting, "long-tailed" or "few-shot", dataset, shots, train
+
+    Let `fit` raise InputError, one line with the remedy, for settings that cannot be; whatever
+    else is raised fails the unit alone, and the others go on.
     """
 
     name: ClassVar[str]
@@ -30,33 +55,40 @@ class Method(abc.ABC):
     deterministic: ClassVar[bool] = False
 
     def skip(self, task: Task) -> str | None:
-        """A reason to refuse a task, shown in the table; None to take it."""
+        """A reason to refuse the task, which the table shows; None to take it."""
         return None
 
     def fit_base(self, base: LabelledImages, run: Run) -> None:  # noqa: B027, optional
         """Few-shot only: learn from the base classes what every episode starts from.
 
-        Override `state` and `load_state` with it. Its classes are not those of `fit`.
+        Its classes are others than those of `fit`. A hyperparameter `base` that is false leaves
+        the stage out.
         """
 
     def state(self) -> dict[str, Tensor]:
-        """What `fit_base` learned, as tensors by name."""
+        """What `fit_base` learned, as tensors by name: stored, and shared by all episodes."""
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:  # noqa: B027, optional
-        """Start from what `state` returned."""
+        """Let the next `fit` start from what `state` returned. The tensors are not to change."""
 
     @abc.abstractmethod
     def fit(self, train: LabelledImages, run: Run) -> None:
-        """Learn from N training images and their labels (N, C). Sees no test data."""
+        """Learn from N training images and their labels (N, C); there is no test data to see."""
 
     @abc.abstractmethod
     def predict(self, images: ImageList, run: Run) -> Tensor:
-        """Scores (N, C), floating point, higher meaning more likely."""
+        """Scores (N, C) of N images: floating point, finite, higher meaning more likely.
+
+        Columns are in the order of the training set's class_names. An image's scores depend on
+        no other image.
+        """
 
     def local_scores(self, images: ImageList, run: Run) -> Tensor | None:
-        """Optional, for pictures alone: (K, L, C), how much each of L places, row by row, looks
-        like each class, for K images. Called after `predict`; no result depends on it."""
+        """For pictures in the report alone: how much each place looks like each class, (K, L, C).
+
+        Of K images and L places, row by row. Called after `predict`; no result depends on it.
+        """
         return None
 
 

@@ -1,8 +1,8 @@
-"""What a training loop draws: features or pixels of images by index, each time another view."""
+"""Batches of training images by index: frozen features or pictures, another view at each draw."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,31 +19,21 @@ from benchmark.data.images import ImageList
 _ON_DEVICE = 2 * 1024**3  # bytes of features that are kept on a GPU; more are read from the cache
 
 
-class _Counter:
-    """How often each of N images has been drawn."""
-
-    def __init__(self, count: int) -> None:
-        self.drawn = [0] * count
-
-    def __call__(self, indices: Tensor) -> tuple[list[int], list[int]]:
-        """The rows and, for each of them, which draw of that image this is, from 0 on."""
-        rows, turns = indices.tolist(), []
-        for row in rows:
-            turns.append(self.drawn[row])
-            self.drawn[row] += 1
-        return rows, turns
-
-    def forget(self, rows: Sequence[int]) -> None:
-        """These rows were not drawn after all."""
-        for row in rows:
-            self.drawn[row] -= 1
+def _draw(drawn: Counter[int], indices: Tensor) -> list[tuple[int, int]]:
+    """(row, how often it was drawn before) of each index in turn; `drawn` counts them."""
+    pairs = []
+    for row in indices.tolist():
+        pairs.append((row, drawn[row]))
+        drawn[row] += 1
+    return pairs
 
 
 class FeatureBatches:
     """Frozen features of training images by index; the n-th draw takes view n mod `views`.
 
     Called with indices (B,) returns float32 (B, D) or (B, L, D) on the device. Two of the same
-    images and augmentation ("global" and a local kind) show the same views in step.
+    images and augmentation ("global" and a local kind) show the same views in step. InputError
+    for less than one view.
     """
 
     def __init__(
@@ -53,7 +43,7 @@ class FeatureBatches:
             raise InputError(f"hyperparameter views: {views} must be 1 or more")
         views = 1 if augmentation.parse(augment).name == "none" else views
         self.parts = [store.features(images, kind, augment, view) for view in range(views)]
-        self.device, self.count = store.clip.device, _Counter(len(images))
+        self.device, self.drawn = store.clip.device, Counter()
         self.table = self._table()
 
     def _table(self) -> Tensor | None:
@@ -64,8 +54,8 @@ class FeatureBatches:
         return torch.stack([torch.from_numpy(np.array(p)).to(self.device) for p in self.parts])
 
     def __call__(self, indices: Tensor) -> Tensor:
-        rows, turns = self.count(indices)
-        views = [turn % len(self.parts) for turn in turns]
+        drawn = _draw(self.drawn, indices)
+        rows, views = [row for row, _ in drawn], [times % len(self.parts) for _, times in drawn]
         if self.table is not None:
             at = torch.tensor(views) * self.table.shape[1] + torch.tensor(rows)
             return device.take_rows(self.table.flatten(0, 1), at)
@@ -90,7 +80,7 @@ class PixelBatches:
         self.store, self.images, self.seed = store, images, seed
         self.augment = augmentation.parse(augment).name
         self.plain = store.pixels(images) if self.augment == "none" else None
-        self.count = _Counter(len(images))
+        self.drawn: Counter[int] = Counter()
         self.ahead: deque[tuple[list[int], Reading]] = deque()  # announced, and being read
 
     def announce(self, indices: Tensor) -> None:
@@ -101,13 +91,13 @@ class PixelBatches:
     def __call__(self, indices: Tensor) -> Tensor:
         if self.plain is not None:
             return torch.from_numpy(self.plain[indices.numpy()])
-        if self.ahead and self.ahead[0][0] != indices.tolist():
-            while self.ahead:  # other ones than announced
-                self.count.forget(self.ahead.pop()[0])
+        if self.ahead and self.ahead[0][0] != indices.tolist():  # other ones than announced
+            while self.ahead:
+                self.drawn.subtract(self.ahead.pop()[0])
         _, read = self.ahead.popleft() if self.ahead else self._begin(indices)
         return torch.from_numpy(read())
 
     def _begin(self, indices: Tensor) -> tuple[list[int], Reading]:
-        rows, turns = self.count(indices)
-        wanted = list(zip(rows, turns, strict=True))
+        wanted = _draw(self.drawn, indices)
+        rows = [row for row, _ in wanted]
         return rows, self.store.loader.begin(self.images, wanted, self.augment, self.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -22,9 +23,10 @@ ENTRY_POINTS = "cimlic.methods"
 
 
 def hyperparameters(cls: type[Method]) -> dict[str, Any]:
-    """Names and defaults of `__init__`; where it takes **others, those of the base class follow.
+    """Names and defaults of `__init__`'s keywords, those first that the class itself annotates.
 
-    InputError if one has no default.
+    Where `__init__` takes **others, those of the base class follow. InputError if one has no
+    default, or if the class states another default where `__init__` does not see it.
     """
     found: dict[str, Any] = {}
     for owner in cls.__mro__:
@@ -43,7 +45,14 @@ def hyperparameters(cls: type[Method]) -> dict[str, Any]:
                 found.setdefault(parameter.name, parameter.default)
         if not others:
             break
-    return found
+    undecorated = dataclasses.is_dataclass(cls) and "__init__" not in vars(cls)
+    for name in sorted(found.keys() & vars(cls).keys()) if undecorated else ():
+        raise InputError(
+            f"{inspect.getfile(cls)}: {cls.__name__}.{name}: its base class's default stays; write "
+            "@dataclass(kw_only=True, eq=False) above the class"
+        )
+    own = [name for name in inspect.get_annotations(cls) if name in found]
+    return {name: found[name] for name in dict.fromkeys([*own, *found])}
 
 
 def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:

@@ -1,4 +1,4 @@
-"""What one unit gets from the harness: CLIP, features, pictures, a device, seeds."""
+"""Run, what a method's functions are given: CLIP, features, pictures, a device, seeds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,19 @@ if TYPE_CHECKING:
 class Run:
     """What one unit gets from the harness: CLIP, cached features, a device, seeds by purpose.
 
-    `curve` collects {"stage", "epoch", "loss"} of the training loop for the record. With --oracle
-    the harness listens in `after_epoch`, which the training loop calls with stage and epoch.
-    `keep` is where the harness keeps stages that units share, see `shared`; None without one.
-    `precision` is the unit's: the training loop follows it, cached features come as float32.
+    For methods
+        clip        the frozen `Clip`: logit_scale, encode_text(texts), and student(), a trainable
+                    copy of its image tower; a unit that changes the shared one fails
+        device      "cpu" or "cuda:0": where tensors are computed on
+        preprocess  how pictures are resized and normalised: the unit's choice, not the method's
+        precision   the unit's: `training.train` follows it, cached features come as float32
+        curve       {"stage", "epoch", "loss"} of each epoch for the record; `training.train`
+                    appends them
+
+    For the harness
+        identity    what seeds derive from: of the unit, not of its method
+        after_epoch `training.train` calls it with stage and epoch: with --oracle
+        keep        where stages that units share are kept, see `shared`; None without one
     """
 
     def __init__(self, *, clip: Clip, store: FeatureStore, device: str, identity: str) -> None:
@@ -38,7 +47,7 @@ class Run:
         self.keep: Callable[[Mapping[str, Any], Tensors], dict[str, Tensor]] | None = None
 
     def seed(self, purpose: str) -> int:
-        """A seed that depends on the unit (not on its method) and the purpose alone."""
+        """A seed in [0, 2**32) that depends on the unit (not on its method) and the purpose."""
         return seed_of(self.identity, purpose)
 
     def generator(self, purpose: str) -> Any:
@@ -48,19 +57,22 @@ class Run:
         return torch.Generator().manual_seed(self.seed(purpose))
 
     def features(self, images: ImageList, kind: str = "global") -> np.ndarray:
-        """Frozen CLIP features, not normalised: (N, D), or (N, L, D) for the kinds of local ones.
+        """Frozen CLIP features, float32 and not normalised, memory-mapped and computed once.
 
-        Those are "tokens", "value" and "regions": see `clip.image_views`.
+        kind   "global" (N, D); local ones (N, L, D): "tokens", a ViT's patch tokens, and "value",
+               the last attention's value path at each place; "regions" (N, 1 + L, D), the same
+               of the pooled token first. See clip/image_features.py
+        InputError for local features of a tower that has none.
         """
         return self.store.features(images, kind)
 
     def pixels(self, images: ImageList) -> np.ndarray:
-        """Pictures of the model's size, (N, 3, S, S) uint8; `normalise` makes them its input."""
+        """Plain pictures of the model's size, (N, 3, S, S) uint8, for `normalise`."""
         return self.store.pixels(images)
 
     @property
     def preprocess(self) -> Preprocessing:
-        """How pictures are resized and normalised: the unit's choice, not the method's."""
+        """The unit's resizing and normalising of pictures."""
         return self.store.preprocess
 
     def normalise(self, pixels: Tensor) -> Tensor:
@@ -70,10 +82,14 @@ class Run:
     def training_features(
         self, images: ImageList, kind: str = "global", augment: str = "none", views: int = 1
     ) -> Callable[[Tensor], Tensor]:
-        """For frozen encoders: a function from indices (B,) to float32 features on the device.
+        """For frozen encoders: from the training loop's indices (B,) to features on the device.
 
-        `augment` is a name of `augmentation.parse`; the features of that many random views of each
-        image are computed once, and its n-th draw takes view n mod `views`.
+        kind      as in `features`; the draw is float32 (B, D) or (B, L, D)
+        augment   "none", or crop, flip, cutout, randaugment joined by "+": data/augmentation.py
+        views     random views of each image, computed once and cached for all units; the n-th draw
+                  of an image takes view n mod `views`
+        Two that differ in `kind` alone show the same views in step; ask for the local kind first,
+        it brings the global features along. InputError for an unknown augmentation or no view.
         """
         from benchmark.method import batches
 
@@ -82,9 +98,10 @@ class Run:
     def training_pixels(
         self, images: ImageList, augment: str = "none"
     ) -> Callable[[Tensor], Tensor]:
-        """For trained encoders: a function from indices (B,) to pictures (B, 3, S, S) uint8.
+        """For trained encoders: from the training loop's indices (B,) to pictures for `normalise`.
 
-        With an augmentation each draw of an image is a new random view, read while training.
+        (B, 3, S, S) uint8 on the CPU. With an augmentation each draw of an image is a new random
+        view of the unit's seed, read from its file by threads.
         """
         from benchmark.method import batches
 
@@ -100,16 +117,16 @@ class Run:
     def shared(
         self, what: Mapping[str, Any], build: Tensors, last: bool = False
     ) -> dict[str, Tensor]:
-        """The tensors that `build()` returns, for `load_state_dict`: a stage that units share.
+        """The tensors by name that `build()` returns, of a stage that units have in common.
 
-        Units that differ only in what comes after the stage ask for the same: the first one
-        builds it, the others read it from the cache, bit for bit. `what` holds, as plain values,
-        all settings that the stage depends on; the harness adds the method and its version, the
-        training images and labels, seeds, CLIP, preprocessing and scale. Let `fit` call it before
-        other work: while another process is building, states.Busy ends `fit`, which must let it
-        pass, and the unit comes again later. Global generators start the stage from a seed of
-        their own and go on afterwards as if it had not been; `after_epoch` does not see it, unless
-        it is the `last` stage of the unit: with --oracle that one is built by each unit itself.
+        The first unit that asks builds it, the others read it from the cache, bit for bit.
+
+        what    plain values: every setting that the stage depends on. The harness adds the method
+                and its version, the training images and labels, seeds, CLIP, preprocessing, scale
+        last    nothing is trained after it: with --oracle each unit builds it itself, watched
+        Let `fit` call it before other work: while another process is building, checkpoints.Busy
+        ends `fit`, which must let it pass, and the unit comes again later. Global generators start
+        the stage from a seed of their own and go on afterwards as if it had not been.
         """
         seen = last and self.after_epoch is not None
         if self.keep is None or seen:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmark.method.base import Method
 from benchmark.method.run import Run
 
 OPTIMISERS = ("sgd", "adamw")
@@ -37,6 +39,12 @@ class Recipe:
     ema: float = 0.0
     cycle: int = 0
     beta2: float = 0.999
+
+    @classmethod
+    def of(cls, method: Method, **others: Any) -> Recipe:
+        """The method's hyperparameters that have a field's name, and `others` in their place."""
+        own = {f.name: getattr(method, f.name) for f in fields(cls) if hasattr(method, f.name)}
+        return cls(**own | others)
 
 
 def train(

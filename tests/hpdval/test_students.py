@@ -24,7 +24,7 @@ def test_the_imagenet_student_is_trained_into_clips_space(tiny_vit, tmp_path):
         run = drawn_images.run(tmp_path)
         method.fit(data, run)
         scores.append(method.predict(data.images, run))
-    whole, patches = next(method._views(data.images, run))
+    whole, patches = next(method._features(data.images, run))
     space = run.clip.encode_text(["a"]).shape[1]
     assert whole.shape == (6, space) and patches.shape[::2] == (6, space)
     linear = [m for m in method.image_tower.embedding if isinstance(m, torch.nn.Linear)]

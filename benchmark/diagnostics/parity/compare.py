@@ -75,7 +75,7 @@ def coop_and_zeroshot(vectors: Vectors) -> Iterator[Item]:
 
 def _predicted(method: ZeroShot, clip: Clip, names: tuple[str, ...], image: Tensor) -> Tensor:
     """A method's scores (N, C) where the harness has these image features for it."""
-    run = SimpleNamespace(clip=clip, device=clip.device, features=lambda images: image.numpy())
+    run = SimpleNamespace(clip=clip, device=clip.device, features=lambda *_: image.numpy())
     method.fit(SimpleNamespace(class_names=names), run)
     return method.predict(None, run)
 

@@ -69,7 +69,7 @@ class StudentInTheLoop:
         @torch.no_grad()
         def look(indices: Tensor) -> tuple[Tensor, Tensor]:
             batch = run.normalise(torch.from_numpy(pixels[indices.numpy()]))
-            return students.views(self.image_tower, batch, self.local)
+            return students.image_features(self.image_tower, batch, self.local)
 
         return look
 

@@ -26,7 +26,7 @@ from hpdval.hpdval import HPDVAL
 PARTS = ("image", "text", "rest")
 _ENCODERS = (  # where the methods' code meets an encoder
     (plain, "encode", "image"),
-    (students, "views", "image"),
+    (students, "image_features", "image"),
     (PromptEncoder, "__call__", "text"),
     (PromptEncoder, "several", "text"),
 )
