@@ -47,13 +47,12 @@ class HPDVAL(Settings):
         self._start(train_set, run)
         if self.joint:
             self._train_jointly(train_set, run)
-        elif self._shares:
-            what = self.of_stage_1(hyperparameters(type(self)))
-            last = not self.stage2_epochs
-            state = run.shared(what, lambda: self._aligned(train_set, run), last)
-            self.image_tower.load_state_dict(state)
-        else:
+        elif self._episode or not self.stage1_epochs:  # too short to be kept for other units
             self._align(train_set, run, "stage 1")
+        else:
+            what, last = self.of_stage_1(hyperparameters(type(self))), not self.stage2_epochs
+            state = run.shared(what, lambda: self._align(train_set, run, "stage 1"), last)
+            self.image_tower.load_state_dict(state)
         self.image_tower.requires_grad_(False)
         if self.stage2_epochs and not self.joint:
             self._tune_prompts(train_set, run)
@@ -75,11 +74,6 @@ class HPDVAL(Settings):
         """Whether this fit starts from a base state."""
         return hasattr(self, "_base")
 
-    @property
-    def _shares(self) -> bool:
-        """Whether stage 1 is worth keeping for other units: an episode's is short."""
-        return bool(self.stage1_epochs) and not self._episode
-
     def _start(self, train_set, run: Run) -> None:
         """The student as CLIP or the base stage left it, and prompts as the template has them."""
         self.check()
@@ -90,13 +84,11 @@ class HPDVAL(Settings):
         self.prompt = self._comparable(equations.template_prompt(clip, names, self.template))
         self.encoder, self.contexts = None, {}
 
-    def _aligned(self, train_set, run: Run) -> dict[str, Tensor]:
-        """The student after stage 1: what units share."""
-        self._align(train_set, run, "stage 1")
-        return self.image_tower.state_dict()
+    def _align(self, train_set, run: Run, stage: str) -> dict[str, Tensor]:
+        """Stage 1: L1 = L_cls + L_kd over the image tower; the text features P_H are fixed.
 
-    def _align(self, train_set, run: Run, stage: str) -> None:
-        """Stage 1: L1 = L_cls + L_kd over the image tower; the text features P_H are fixed."""
+        Returns the student's weights, which are what units share.
+        """
         recipe, augment = self._first_recipe()
         classify = self._classification(train_set, run, stage == "base" or self._episode)
         look = self._student_features(train_set.images, run, augment)
@@ -112,6 +104,7 @@ class HPDVAL(Settings):
 
         count = len(train_set.images)
         train(self.image_tower.parameters(), loss_of, count, recipe, run, stage)
+        return self.image_tower.state_dict()
 
     def _tune_prompts(self, train_set, run: Run) -> None:
         """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
@@ -130,7 +123,7 @@ class HPDVAL(Settings):
         recipe = Recipe.of(self, epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
         train(self.contexts.values(), loss_of, len(train_set.images), recipe, run, "stage 2")
 
-    def frozen_views(self, images, run: Run):
+    def frozen_views(self, images, run: Run) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
         parts = zip(*self._features(images, run), strict=True)
         whole, patches = (torch.cat(part) for part in parts)
@@ -157,36 +150,28 @@ class HPDVAL(Settings):
         train(parameters, loss_of, len(train_set.images), recipe, run, "joint")
 
     def _student_features(self, images, run: Run, augment: str) -> Callable:
-        """From indices to the student's (f_cls, f_j), and the teacher's f_CLIP, None if unused."""
-        draw = run.training_pixels(images, augment)
-        teacher = self._teacher(images, run, augment) if self.distillation else None
+        """From indices to the student's (f_cls, f_j), and the teacher's f_CLIP, None if unused.
 
-        def look(indices: Tensor):
+        The teacher is frozen CLIP: its features of plain pictures are cached, those of augmented
+        ones computed of what was drawn.
+        """
+        draw, plain = run.training_pixels(images, augment), augment == "none"
+        cached = run.training_features(images) if self.distillation and plain else None
+
+        def look(indices: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor | None]:
             batch = run.normalise(draw(indices))
             features = students.image_features(self.image_tower, batch, self.local)
-            return features, teacher(indices, batch) if teacher else None
+            if plain or not self.distillation:
+                return features, cached(indices) if cached else None
+            with torch.no_grad():
+                return features, students.image_features(run.clip.visual, batch, None)[0]
 
         return look
 
-    def _teacher(self, images, run: Run, augment: str):
-        """Frozen CLIP's global features: cached ones of plain pictures, else of what was drawn."""
-        if augment == "none":
-            plain = run.training_features(images)
-            return lambda indices, batch: plain(indices)
-
-        @torch.no_grad()
-        def teacher(indices: Tensor, batch: Tensor) -> Tensor:
-            return students.image_features(run.clip.visual, batch, None)[0]
-
-        return teacher
-
     def _draw_contexts(self, train_set, run: Run) -> None:
         """Both are drawn, so that each starts alike whether the other one is learned or not."""
-        generator = run.generator("context")
-        drawn = {
-            view: initial_context(run.clip, self.context, generator, self.init)
-            for view in equations.VIEWS
-        }
+        settings = self.context, run.generator("context"), self.init
+        drawn = {view: initial_context(run.clip, *settings) for view in equations.VIEWS}
         self.contexts = {view: nn.Parameter(drawn[view]) for view in LEARNED[self.learned]}
         self.encoder = PromptEncoder(run.clip, train_set.class_names)
 
@@ -228,14 +213,9 @@ class HPDVAL(Settings):
         """How stage 1, or the joint stage, trains, and its augmentation."""
         if not self._episode:
             return Recipe.of(self, epochs=self.stage1_epochs, lr=self.stage1_lr), self.augment
-        recipe = Recipe.of(
-            self,
-            epochs=self.novel_epochs,
-            lr=self.stage1_lr,
-            batch_size=self.novel_batch or self.batch_size,
-            cycle=self.novel_cycle or self.cycle,
-            beta2=self.novel_beta2,
-        )
+        size, cycle = self.novel_batch or self.batch_size, self.novel_cycle or self.cycle
+        others = {"batch_size": size, "cycle": cycle, "beta2": self.novel_beta2}
+        recipe = Recipe.of(self, epochs=self.novel_epochs, lr=self.stage1_lr, **others)
         return recipe, self.novel_augment or self.augment
 
     @torch.no_grad()

@@ -20,12 +20,15 @@ SCHEDULES = ("constant", "cosine", "onecycle")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. `ema` is the decay of an exponential moving average, 0 for none.
+    """How to train.
 
-    schedule  "cosine": CoOp's, per epoch, the first `warmup` epochs at 1e-5;
-              "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
-              epochs if training is to stop before the cycle's end
-    beta2     AdamW's decay of squared gradients
+    optimiser  "sgd", with momentum 0.9, or "adamw"; one-dimensional parameters do not decay
+    schedule   "constant"; "cosine": CoOp's, per epoch (`trainers/coop.py`);
+               "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
+               epochs if training is to stop before the cycle's end
+    warmup     first epochs at a rate of 1e-5, but under "onecycle"
+    ema        decay of the parameters' exponential moving average; 0 for none
+    beta2      AdamW's decay of squared gradients
     """
 
     epochs: int
@@ -57,10 +60,12 @@ def train(
 ) -> None:
     """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
 
-    The order of batches depends on the unit and the stage, not on the method. With EMA the
-    parameters end as their moving average. The curve gets the mean loss of each epoch. If the
-    harness put an `after_epoch` in the run, it is called with the stage and the epoch, from 1 on;
-    meanwhile the moving average is in place. TypeError for parameters that are not float32.
+    parameters   float32, TypeError otherwise; with EMA they end as their moving average
+    loss_of      from indices (B,) of training images, int64 on the CPU, to a scalar with a gradient
+    stage        names the order of batches, which depends on the unit and this alone, and the
+                 curve's entries {"stage", "epoch", "loss"}: the mean loss of each epoch, from 1 on
+    If the harness put an `after_epoch` in the run, it is called with the stage and the epoch, the
+    moving average being in place. ValueError for an unknown optimiser or schedule.
     """
     parameters = list(parameters)
     _check_float32(parameters)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 
 from baselines.cocoop import CoCoOp, meta_network
 from benchmark.clip.prompts import PromptEncoder
 from tests.helpers import drawn_images, prompt_task
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 def test_the_network_is_the_authors_bottleneck_and_repeats():

@@ -13,11 +13,6 @@ from benchmark.clip.prompts import PromptEncoder, template_features
 from tests.helpers import drawn_images, prompt_task
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def test_the_hidden_context_is_a_right_answer_that_class_names_are_not():
     toy, data = prompt_task.under_hidden()
     encoder = PromptEncoder(drawn_images.the_clip(), prompt_task.NAMES)

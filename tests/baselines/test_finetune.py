@@ -17,15 +17,6 @@ from tests.helpers import drawn_images
 QUICK = {"epochs": 2, "lr": 1e-4, "batch_size": 6}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are small here: threads would wait for one another more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def fitted(data, folder, **options):
     method, run = Finetune(**(QUICK | options)), drawn_images.run(folder)
     method.fit(data, run)

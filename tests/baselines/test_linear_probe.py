@@ -15,15 +15,6 @@ from benchmark.data.images import ImageList, LabelledImages
 from tests.helpers import drawn_images
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are small here: threads would wait for one another more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def example(count=60, width=6, classes=3, noise=0.5, seed=0):
     """Features off the origin, labels by planes through their centre, and some noise."""
     rng = np.random.default_rng(seed)

@@ -15,11 +15,6 @@ from benchmark.data import tasks
 from tests.helpers import drawn_images, prompt_task
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def by_definition(caption, prompt, labels, counts, margin, gamma):
     """Loops in float64 over images and classes."""
     total = 0.0

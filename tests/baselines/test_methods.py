@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import torch
 
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
@@ -19,17 +18,8 @@ METHODS = discover()
 QUICK = {
     "epochs": 20, "lr": 0.02, "loss_weight": 0.3, "warmup": 0, "stage1_epochs": 3,
     "stage1_lr": 1e-4, "stage2_epochs": 3, "stage2_lr": 1e-3, "novel_epochs": 2, "scale": 20.0,
-    "views": 2,
+    "views": 2, "iterations": 60, "folds": 2,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are small here: threads would wait for one another more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def quick(name: str) -> dict:

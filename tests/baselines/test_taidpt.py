@@ -18,11 +18,6 @@ from benchmark.miniature import concepts
 from tests.helpers import drawn_images, prompt_task
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def test_the_ranking_loss_is_its_definition():
     rng = np.random.default_rng(0)
     scores, labels = rng.normal(size=(5, 6)), rng.integers(0, 2, (5, 6))

@@ -158,8 +158,8 @@ EPISODES = {name for name in settings.NOT_STAGE_1 if name.startswith(("novel", "
 def test_units_that_differ_after_stage_1_share_it_bit_for_bit(tmp_path, monkeypatch):
     assert set(LATER) | EPISODES | {"joint"} == set(settings.NOT_STAGE_1)
     workspace = workspaces.make(tmp_path, monkeypatch, {"hpdval": HPDVAL})
-    aligned, real = [], HPDVAL._aligned
-    monkeypatch.setattr(HPDVAL, "_aligned", lambda *a: aligned.append(1) or real(*a))
+    aligned, real = [], HPDVAL._align
+    monkeypatch.setattr(HPDVAL, "_align", lambda *a: aligned.append(1) or real(*a))
 
     def compute(**given):
         wanted = tuple(sorted((QUICK | given).items()))

@@ -13,15 +13,6 @@ from benchmark.method import losses
 PARITY = environment.ROOT / "tests" / "parity_vectors" / "losses.safetensors"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors are small here: threads would wait for one another more than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def check(loss_of, vectors, key, value):
     x = vectors["x"].clone().requires_grad_()
     loss = loss_of(x, vectors["y"])

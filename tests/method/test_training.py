@@ -1,5 +1,7 @@
 """The training loop: order of batches, schedules, averages and the curve."""
 
+import types
+
 import pytest
 import torch
 from torch import nn
@@ -19,6 +21,12 @@ def go(recipe, count=10, identity="unit", start=0.0, target=3.0):
 
     train([value], loss_of, count, recipe, run, "fit")
     return value.item(), seen, run
+
+
+def test_a_recipe_takes_a_methods_hyperparameters_by_name_and_others_before_them():
+    method = types.SimpleNamespace(epochs=3, lr=0.1, ema=0.9, schedule="cosine", alpha=0.4)
+    recipe = Recipe.of(method, schedule="onecycle", cycle=5)
+    assert recipe == Recipe(3, 0.1, ema=0.9, schedule="onecycle", cycle=5)
 
 
 @pytest.mark.parametrize("optimiser, lr", [("sgd", 0.02), ("adamw", 0.1)])

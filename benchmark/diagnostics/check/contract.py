@@ -39,7 +39,8 @@ def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
         yield f"scores is {cls.scores!r}", f"one of {', '.join(map(repr, KINDS))}"
     if not isinstance(cls.deterministic, bool):
         yield f"deterministic is {cls.deterministic!r}", "True or False"
-    if not (vars(cls).get("__doc__") or "").strip():
+    doc = (vars(cls).get("__doc__") or "").strip()
+    if not doc or doc.startswith(f"{cls.__name__}("):  # the signature: `@dataclass` wrote it
         yield "no docstring", "its first line is what `run_all.py --list` shows: add one"
     for name, given in _ARGUMENTS.items():
         try:
