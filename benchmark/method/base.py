@@ -34,9 +34,10 @@ class Method(abc.ABC):
     To write: `fit` and `predict`. Optional: `skip`, `local_scores` and, for few-shot tasks only,
     `fit_base`, `state` and `load_state`, all three or none.
 
-    A unit calls `skip`, then `fit`, then `predict`, once or more. Where there is a base stage, one
-    object's `fit_base` and `state` come first; every episode has an object of its own, which gets
-    that state by `load_state` before `fit`. What `predict` needs is kept in attributes.
+    A unit calls `skip`, then `fit`, then `predict`, with --oracle also after each epoch of `fit`.
+    Where there is a base stage, one object's `fit_base` and `state` come first; every episode has
+    an object of its own, which gets that state by `load_state` before `fit`. What `predict` needs
+    is kept in attributes.
 
     They are given
         train, base    `LabelledImages`: images (an `ImageList`), labels (N, C) float32 of 0 and 1,
@@ -70,7 +71,7 @@ class Method(abc.ABC):
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:  # noqa: B027, optional
-        """Let the next `fit` start from what `state` returned. The tensors are not to change."""
+        """Let `fit` start from what `state` returned; the tensors are shared, so train copies."""
 
     @abc.abstractmethod
     def fit(self, train: LabelledImages, run: Run) -> None:
@@ -78,7 +79,7 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def predict(self, images: ImageList, run: Run) -> Tensor:
-        """Scores (N, C) of N images: floating point, finite, higher meaning more likely.
+        """Scores (N, C) of N images, a Tensor: floating point, finite, higher meaning more likely.
 
         Columns are in the order of the training set's class_names. An image's scores depend on
         no other image.

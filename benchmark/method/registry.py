@@ -1,4 +1,4 @@
-"""What the methods say of themselves, without importing them again while no source file changes.
+"""Names, versions and hyperparameters of all methods, kept until one of their sources changes.
 
 Method files import torch, which takes seconds; `--status` and a run with nothing to do need
 only names, versions and defaults.

@@ -25,8 +25,8 @@ class Run:
 
     For methods
         clip        the frozen `Clip`: logit_scale, encode_text(texts), and student(), a trainable
-                    copy of its image tower; a unit that changes the shared one fails
-        device      "cpu" or "cuda:0": where tensors are computed on
+                    copy of its image tower; a unit that unfreezes the shared one fails
+        device      "cpu" or "cuda:0": where the unit computes
         preprocess  how pictures are resized and normalised: the unit's choice, not the method's
         precision   the unit's: `training.train` follows it, cached features come as float32
         curve       {"stage", "epoch", "loss"} of each epoch for the record; `training.train`
@@ -34,7 +34,7 @@ class Run:
 
     For the harness
         identity    what seeds derive from: of the unit, not of its method
-        after_epoch `training.train` calls it with stage and epoch: with --oracle
+        after_epoch called by `training.train` with stage and epoch; --oracle listens there
         keep        where stages that units share are kept, see `shared`; None without one
     """
 
