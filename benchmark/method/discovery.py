@@ -29,21 +29,15 @@ def hyperparameters(cls: type[Method]) -> dict[str, Any]:
     default, or if the class states another default where `__init__` does not see it.
     """
     found: dict[str, Any] = {}
-    for owner in cls.__mro__:
-        if "__init__" not in vars(owner) or owner is object:
-            continue
-        others = False
-        for parameter in list(inspect.signature(owner.__init__).parameters.values())[1:]:
-            if parameter.kind is parameter.VAR_KEYWORD:
-                others = True
-            elif parameter.default is parameter.empty:
-                raise InputError(
-                    f"{inspect.getfile(cls)}: {owner.__name__}.__init__: "
-                    f"{parameter.name} needs a default"
-                )
-            else:
-                found.setdefault(parameter.name, parameter.default)
-        if not others:
+    for owner in (c for c in cls.__mro__[:-1] if "__init__" in vars(c)):
+        parameters = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        keywords = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+        for keyword in keywords:
+            if keyword.default is keyword.empty:
+                at = f"{inspect.getfile(cls)}: {owner.__name__}.__init__"
+                raise InputError(f"{at}: {keyword.name} needs a default")
+            found.setdefault(keyword.name, keyword.default)
+        if keywords == parameters:
             break
     undecorated = dataclasses.is_dataclass(cls) and "__init__" not in vars(cls)
     for name in sorted(found.keys() & vars(cls).keys()) if undecorated else ():
@@ -62,9 +56,10 @@ def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
     """
     found: dict[str, type[Method]] = {}
     for source, module in _modules(plugins or []):
-        classes = [c for c in vars(module).values() if _is_method(c, module)]
+        own = [value for value in vars(module).values() if _is_own(value, module)]
+        classes = [cls for cls in own if not inspect.isabstract(cls)]
         if not classes and source in map(str, plugins or []):
-            raise InputError(f"{source}: {_lack(module)}")
+            raise InputError(f"{source}: {_lack(own)}")
         for cls in classes:
             if not isinstance(getattr(cls, "name", None), str):
                 raise InputError(f"{source}: {cls.__name__}: 'name' is missing; give it a string")
@@ -77,22 +72,17 @@ def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
     return found
 
 
-def _is_method(value: Any, module: ModuleType) -> bool:
-    return _is_own(value, module) and not inspect.isabstract(value)
-
-
 def _is_own(value: Any, module: ModuleType) -> bool:
     own = isinstance(value, type) and issubclass(value, Method)
     return own and value.__module__ == module.__name__
 
 
-def _lack(module: ModuleType) -> str:
+def _lack(abstract: list[type[Method]]) -> str:
     """What a plugin file without a method lacks: a part of one, or all of it."""
-    for value in vars(module).values():
-        if _is_own(value, module):
-            missing = " and ".join(sorted(value.__abstractmethods__))
-            return f"{value.__name__}: {missing} is missing; add it"
-    return "defines no Method; `run_all.py --new-method NAME` writes one to start from"
+    if not abstract:
+        return "defines no Method; `run_all.py --new-method NAME` writes one to start from"
+    missing = " and ".join(sorted(abstract[0].__abstractmethods__))
+    return f"{abstract[0].__name__}: {missing} is missing; add it"
 
 
 def _modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:

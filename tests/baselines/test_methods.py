@@ -104,6 +104,7 @@ def test_a_plugin_file_is_found(tmp_path):
         ("import nothing_like_this", "does not import .ModuleNotFoundError"),
         ("x = 1", "defines no Method; `run_all.py --new-method NAME`"),
         (GOOD.replace('name = "mine"', ""), "'name' is missing"),
+        (GOOD.replace("predict", "score"), "Mine: predict is missing; add it"),
         (GOOD.replace('"mine"', '"coop"'), "name 'coop' is taken by"),
     ],
 )
