@@ -76,9 +76,10 @@ def compare(a: Path, b: Path) -> str:
 
 def sides(folder: Path) -> list[Side]:
     """The suites and scales below a folder, whichever level it is; InputError if there are none."""
-    for pattern in ("", "*/", "*/*/"):
-        start = folder.parent if folder.name == "records" else folder
-        places = sorted(p.parent for p in start.glob(f"{pattern}records") if p.is_dir())
+    start = folder.parent if folder.name == "records" else folder
+    for pattern in ("records*", "*/records*", "*/*/records*"):
+        near = {path.parent for path in start.glob(pattern)}
+        places = sorted(place for place in near if store.ResultsFolder(place).has_records())
         found = [Side(place, tuple(store.load(place / "records"))) for place in places]
         if found := [side for side in found if side.found]:
             return found

@@ -196,10 +196,10 @@ def shots(task: str) -> tuple[str, str] | None:
 
 
 def load(folder: Path) -> list[dict]:
-    """Every record and error record below `folder`; none when the folder does not exist."""
+    """Every record and error record below `folder`; none where there are none."""
     from benchmark.records import store
 
-    return store.load(folder) if folder.is_dir() else []
+    return store.load(folder)
 
 
 def _by_key(found: list[dict]) -> dict[str, list[dict]]:
