@@ -206,21 +206,29 @@ class RecordStore:
     def scan(self) -> list[dict[str, Any]]:
         """Read new and changed files; return their records, oldest first, packed ones last."""
         fresh = []
+        for path, record in self._changed():
+            failure = path.endswith(ERROR)
+            if failure or not self.oracle or has_oracle(record):
+                (self.failed if failure else self.done)[record["key"]] = record
+                fresh.append(record)
+        return fresh
+
+    def _changed(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(path, record) of new and changed files; a packed record's is what its file's would be.
+
+        Files come before the packed records, so that those of the same key are left out.
+        """
         for path, mtime in _sources(self.folder).items():
             if mtime in (self._seen.get(path), self.stale.get(path)):
                 continue
             self._seen[path] = mtime
             for name, record in _read(path, self.complain):
-                key, failure = record["key"], path.endswith(ERROR)
-                if name != path:  # packed
-                    if key in self._in_files or self.stale.get(name) == mtime:
-                        continue
-                elif not failure:
-                    self._in_files.add(key)
-                if failure or not self.oracle or has_oracle(record):
-                    (self.failed if failure else self.done)[key] = record
-                    fresh.append(record)
-        return fresh
+                if name == path:
+                    if not path.endswith(ERROR):
+                        self._in_files.add(record["key"])
+                    yield path, record
+                elif record["key"] not in self._in_files and self.stale.get(name) != mtime:
+                    yield str(self.folder.records / f"{stem(record)}.json"), record
 
     def settled(self, unit: Unit) -> bool:
         """Whether nothing is left to do for the unit in this run: done, or just failed."""
@@ -261,27 +269,13 @@ def load(
     else:
         inside = folder.rglob("records*")
         places = sorted({at.parent for at in inside if at.name in ("records", PACKED)})
-    found = [r for place in places for r in _by_name(ResultsFolder(place), failures, complain)]
-    at = operator.itemgetter("suite", "scale", "key")
-    done = {at(r) for r in found if r["status"] != "failed"}
-    return [r for r in found if r["status"] != "failed" or at(r) not in done]
-
-
-def _by_name(
-    folder: ResultsFolder, failures: bool, complain: Callable[[str], None]
-) -> list[dict[str, Any]]:
-    """One folder's records in the order of the names that their files have or would have."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    in_files: set[str] = set()
-    for path in sorted(_sources(folder), key=lambda path: (path.endswith(PACKED), path)):
-        if failures or not path.endswith(ERROR):
-            for name, record in _read(path, complain):
-                if name == path:
-                    found.append((path, record))
-                    in_files |= set() if path.endswith(ERROR) else {record["key"]}
-                elif record["key"] not in in_files:
-                    found.append((str(folder.records / f"{stem(record)}.json"), record))
-    return [record for _, record in sorted(found, key=operator.itemgetter(0))]
+    found: list[dict[str, Any]] = []
+    for at in map(ResultsFolder, places):
+        everything = RecordStore(at, {} if failures else outdated(at), complain=complain)
+        found += (r for _, r in sorted(everything._changed(), key=operator.itemgetter(0)))
+    unit = operator.itemgetter("suite", "scale", "key")
+    done = {unit(r) for r in found if r["status"] != "failed"}
+    return [r for r in found if r["status"] != "failed" or unit(r) not in done]
 
 
 def frame(folder: Path | str) -> pandas.DataFrame:

@@ -157,7 +157,7 @@ class Grid:
 
 
 def gather(units: Sequence[Unit], results: Path) -> Grid:
-    """The grid of `units` from `results`/records.
+    """The grid of `units` from the records in `results`.
 
     A record counts when its key is a unit's key; others are only counted. InputError when the
     records of one task come from different splits, or when there is no unit to report.
