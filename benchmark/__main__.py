@@ -15,6 +15,7 @@ from benchmark.common.errors import unknown
 COMMANDS = {  # each is benchmark/cli/<name>.py; what it answers
     "check": "what is wrong with a method, in words",
     "data-root": "is everything there that the tasks need?",
+    "pack-records": "a run's records as one file, as results/reference has them",
     "parity": "do our methods compute what the authors' do?",
     "published": "do the papers' tables add up?",
     "speed": "fast against plain, and what a step costs on this machine",

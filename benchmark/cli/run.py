@@ -226,7 +226,7 @@ def _report(flags: argparse.Namespace, choice, made, shelf) -> None:
     path = report.write(units, shelf.folder.path, arranged, _images(choice), workers)
     print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
     reference = _reference(made)
-    if reference.records.is_dir() and reference.path.resolve() != shelf.folder.path.resolve():
+    if reference.has_records() and reference.path.resolve() != shelf.folder.path.resolve():
         print(f"\n{report.against_reference(units, shelf.folder.path, reference.path)}")
     print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
 

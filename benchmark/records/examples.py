@@ -32,8 +32,8 @@ def rows(labels: np.ndarray, tail: Sequence[int], count: int = COUNT) -> list[in
 
 
 def _merit(row: np.ndarray, tail: list[int], shown: np.ndarray, rare: np.ndarray) -> tuple:
-    """What orders candidates, the least first: how often the row's least-shown tail class was
-    shown, that class's images, minus the number of classes that no example shows yet."""
+    """The sort key of a candidate, the best first: how often its least-shown tail class was shown,
+    how many images have that class, minus the number of its classes that no example shows yet."""
     times, images = min((shown[k], rare[k]) for k in tail if row[k])
     return int(times), int(images), -int((row & (shown == 0)).sum())
 

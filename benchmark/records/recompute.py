@@ -36,18 +36,18 @@ class Outcome:
 
 
 def recompute(folder: store.ResultsFolder, units: Sequence[Unit]) -> Outcome:
-    """Compute the metrics of the units' done records again; replace what is equal.
+    """Compute the metrics of the units' done records again; replace what is equal up to rounding.
 
     A record is written anew where its numbers differ in the last digits, by less than 1e-6, or
     where it lacks a metric that came later. Where a number differs by more, or the scores are not
     those that the record names, it stays, and the outcome's `wrong` says so.
     """
-    found = store.RecordStore(folder)
-    found.scan()
+    records = store.RecordStore(folder)
+    records.scan()
     same = replaced = without = 0
     wrong: list[str] = []
     for unit in {unit.key: unit for unit in units}.values():
-        record = found.done.get(unit.key)
+        record = records.done.get(unit.key)
         if record is None or record["status"] != "done":
             continue
         fields, problems = again(folder.path, record)
@@ -64,8 +64,11 @@ def recompute(folder: store.ResultsFolder, units: Sequence[Unit]) -> Outcome:
 
 
 def again(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
-    """(`metrics`, `per_class_ap` and `n_classes` from the stored scores, what contradicts the
-    record); None without scores."""
+    """`metrics`, `per_class_ap` and `n_classes` from the stored scores, None without any; and a
+    line for each number that is not what the record says.
+
+    folder   results/<suite>/<scale>, in which the record lies
+    """
     if not record.get(FIELD) or not path_of(folder, record).is_file():
         return None, []
     about, scores, truth = (
@@ -96,8 +99,10 @@ def _equal(old: float | None, new: float | None) -> bool:
 
 
 def _replace(folder: store.ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> None:
-    """Not while a worker computes the unit: that one writes a newer record. Two labels may share
-    a unit, and the file has the name of the one that it was computed for."""
+    """Write the record unless a worker computes the unit, which then writes a newer one.
+
+    Two labels may share a unit, and the file has the name of the one that it was computed for.
+    """
     with files.claimed(folder.claim(unit)) as mine:
         if mine:
             store.write(folder, replace(unit, label=record["label"]), record)

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from benchmark.data.tasks import Task
 
 METRICS = ("map", *metrics.GROUPS, "var", "map_softmax", "map_redraw", "cf1", "of1")
-_GROUPS = ("head", "medium", "tail", "novel")
 
 
 def described(unit: Unit, task: Task) -> dict[str, Any]:
     """The fields that are known before the method runs; null where none applies."""
-    groups = {g: len(task.groups[g]) if g in task.groups else None for g in _GROUPS}
+    groups = {g: len(task.groups[g]) if g in task.groups else None for g in metrics.GROUPS}
     counts = zip(task.class_names, task.train.class_counts, strict=True)
     return {
         "key": unit.key,

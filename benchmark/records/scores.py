@@ -3,7 +3,7 @@
     <results>/<suite>/<scale>/scores/<stem of the record>.safetensors
                              /scores/truth_<task>_<split10>[_e<episode>].safetensors
 
-A unit's file has "scores" (N, C) float32 and, for a few showcase images, "maps" (K, L, C)
+A unit's file has "scores" (N, C) float32 and, for a few example images, "maps" (K, L, C)
 float16; a task's has "labels" (N, C) uint8, image paths and class names, once for all units.
 """
 
@@ -30,7 +30,7 @@ FIELD = "scores_sha256"  # of a record; null where no scores were kept
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """Local score maps of a task's showcase images: cosines of each place with each class.
+    """Local score maps of a task's example images: cosines of each place with each class.
 
     images   (K,) int64, rows of the scores and labels
     values   (K, L, C) float32, the places row by row

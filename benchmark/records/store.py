@@ -2,12 +2,13 @@
 
     <results>/<suite>/<scale>/records/<task>_<label>_s<seed>[_e<episode>]_<key>.json
                              /records/....error.json     why a unit failed, until it succeeds
-                             /scores/                    what the records rest on: stored.py
+                             /records.jsonl              packed records, one a line: see pack.py
+                             /scores/                    what the records rest on: see scores.py
                              /.locks/<key>.lock          held while a process computes the unit
                              /report/
 
-A record is the proof that its unit is done: it appears whole or not at all. The fields are
-documented in results/README.md.
+A record is the proof that its unit is done: it appears whole or not at all, in a file of its own,
+which beats the packed record of the same key. The fields are documented in results/README.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import functools
 import json
 import operator
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ERROR = ".error.json"
-LATER = {  # than older records: what those stand for
+PACKED = "records.jsonl"
+LATER = {  # fields that came later than the first records, with what a record without them means
     "preprocess": "clip",
     "precision": "float32",
     "restriction": None,
@@ -57,6 +59,10 @@ class ResultsFolder:
         return self.path / "records"
 
     @property
+    def packed(self) -> Path:
+        return self.path / PACKED
+
+    @property
     def report(self) -> Path:
         return self.path / "report"
 
@@ -65,6 +71,10 @@ class ResultsFolder:
         """Beside the records, or below $CIMLIC_LOCK_DIR where the results lie on a network."""
         other = environment.lock_dir()
         return other / self.path.parent.name / self.path.name if other else self.path / ".locks"
+
+    def has_records(self) -> bool:
+        """Whether there is a place for records: files of their own, packed ones, or both."""
+        return self.records.is_dir() or self.packed.is_file()
 
     def record(self, unit: Unit) -> Path:
         """Where the unit's record is written."""
@@ -83,8 +93,8 @@ def stem(unit: Unit | Mapping[str, Any]) -> str:
     """`coco-fs-1_coop_s0_e03_1f0c9a77be`, of a unit or its record: for people; the key inside
     the record decides."""
     at = unit if isinstance(unit, Mapping) else {**vars(unit), "key": unit.key}
-    episode = "" if at["episode"] is None else f"_e{at['episode']:02d}"
-    return f"{at['task']}_{at['label']}_s{at['seed']}{episode}_{at['key'][:10]}"
+    episode = "" if at.get("episode") is None else f"_e{at['episode']:02d}"
+    return f"{at['task']}_{at['label']}_s{at.get('seed')}{episode}_{at['key'][:10]}"
 
 
 def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
@@ -109,21 +119,32 @@ def _replace(path: Path, record: Mapping[str, Any]) -> None:
 
 
 class BadRecord(ValueError):
-    """A file among the records that is none; the message is one line."""
+    """A file or line among the records that is none; the message is one line."""
 
 
 def read(path: Path) -> dict[str, Any]:
     """The record in a file, or BadRecord if it is cut off or was never one."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadRecord(f"{path}: not readable as JSON ({error}); treated as missing") from None
+        return _parsed(path.read_bytes(), str(path))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _parsed(content: bytes, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise _unreadable(where, error) from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise BadRecord(f"{path}: not a record of schema {SCHEMA}; treated as missing")
+        raise BadRecord(f"{where}: not a record of schema {SCHEMA}; treated as missing")
     for name, kind in _NEEDED.items():
         if not isinstance(record.get(name), kind):
-            raise BadRecord(f"{path}: field '{name}' is missing; treated as missing")
+            raise BadRecord(f"{where}: field '{name}' is missing; treated as missing")
     return record
+
+
+def _unreadable(where: Path | str, error: Exception) -> BadRecord:
+    return BadRecord(f"{where}: not readable as JSON ({error}); treated as missing")
 
 
 @functools.cache
@@ -132,12 +153,45 @@ def complain(line: str) -> None:
     print(f"warning: {line}", file=sys.stderr)
 
 
+def _sources(folder: ResultsFolder) -> dict[str, int]:
+    """Path -> mtime in ns of the files with records: those of one each, oldest first, and last
+    the packed ones."""
+    found = dict(sorted(file_times(folder.records).items(), key=operator.itemgetter(1)))
+    with contextlib.suppress(OSError):
+        found[str(folder.packed)] = folder.packed.stat().st_mtime_ns
+    return found
+
+
+def _read(path: str, complain: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each record of a source with its name: the path, of a packed one `path:line`, from 1.
+
+    What is no record is complained of, each with its name, and left out.
+    """
+    try:
+        parts = {path: Path(path).read_bytes()}
+    except OSError as error:
+        complain(str(_unreadable(path, error)))
+        return
+    if path.endswith(PACKED):
+        lines = parts[path].splitlines()
+        parts = {f"{path}:{number}": line for number, line in enumerate(lines, 1)}
+    for name, content in parts.items():
+        try:
+            yield name, _parsed(content, name)
+        except BadRecord as bad:
+            complain(str(bad))
+
+
 @dataclass
 class RecordStore:
     """The records of one folder as they stand, by key; `scan` again reads only what changed.
 
-    `stale` names files (path -> mtime in ns) that count as absent until they are rewritten:
-    all for a run with --force, the old failures for any run. `oracle`: also records without one.
+    stale      names (a file's path or a packed record's `path:line`) -> mtime in ns: they count as
+               absent until the file is rewritten; see `outdated`
+    oracle     records that were made without --oracle count as absent too
+    complain   is told, in one line, of each file or line that is no record
+    done       key -> record of status "done" or "skipped"
+    failed     key -> why the unit failed
     """
 
     folder: ResultsFolder
@@ -147,26 +201,34 @@ class RecordStore:
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     _seen: dict[str, int] = field(default_factory=dict)
+    _in_files: set[str] = field(default_factory=set)  # keys with a record file of their own
 
     def scan(self) -> list[dict[str, Any]]:
-        """Read new and changed files; return their records, oldest first."""
+        """Read new and changed files; return their records, oldest first, packed ones last."""
         fresh = []
-        for path, mtime in sorted(
-            file_times(self.folder.records).items(), key=lambda item: item[1]
-        ):
-            if mtime in (self._seen.get(path), self.stale.get(path)):
-                continue
-            self._seen[path] = mtime
-            try:
-                record = read(Path(path))
-            except BadRecord as bad:
-                self.complain(str(bad))
-                continue
+        for path, record in self._changed():
             failure = path.endswith(ERROR)
             if failure or not self.oracle or has_oracle(record):
                 (self.failed if failure else self.done)[record["key"]] = record
                 fresh.append(record)
         return fresh
+
+    def _changed(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(path, record) of new and changed files; a packed record's is what its file's would be.
+
+        Files come before the packed records, so that those of the same key are left out.
+        """
+        for path, mtime in _sources(self.folder).items():
+            if mtime in (self._seen.get(path), self.stale.get(path)):
+                continue
+            self._seen[path] = mtime
+            for name, record in _read(path, self.complain):
+                if name == path:
+                    if not path.endswith(ERROR):
+                        self._in_files.add(record["key"])
+                    yield path, record
+                elif record["key"] not in self._in_files and self.stale.get(name) != mtime:
+                    yield str(self.folder.records / f"{stem(record)}.json"), record
 
     def settled(self, unit: Unit) -> bool:
         """Whether nothing is left to do for the unit in this run: done, or just failed."""
@@ -179,36 +241,41 @@ def has_oracle(record: Mapping[str, Any]) -> bool:
 
 
 def outdated(folder: ResultsFolder, keys: Collection[str] = ()) -> dict[str, int]:
-    """What a new run counts as absent: earlier failures, and the records of `keys` (--force)."""
-    found = file_times(folder.records)
+    """What a new run counts as absent: earlier failures, and the records of `keys` (--force).
+
+    By name as `RecordStore.stale` has it; what is no record is passed over in silence.
+    """
     old = {}
-    for path, mtime in found.items():
+    for path, mtime in _sources(folder).items():
         if path.endswith(ERROR):
             old[path] = mtime
         elif keys:
-            with contextlib.suppress(BadRecord):
-                if read(Path(path))["key"] in keys:
-                    old[path] = mtime
+            found = _read(path, complain=lambda line: None)
+            old |= {name: mtime for name, record in found if record["key"] in keys}
     return old
 
 
-def load(folder: Path | str, failures: bool = True) -> list[dict[str, Any]]:
+def load(
+    folder: Path | str, failures: bool = True, complain: Callable[[str], None] = complain
+) -> list[dict[str, Any]]:
     """All records below a folder (records/, one suite and scale, or all of results/), by path.
 
-    With `failures` also why units failed (status "failed"), unless they were done since.
+    A packed record comes where its file would. With `failures` also why units failed (status
+    "failed"), unless they were done since.
     """
     folder = Path(folder)
-    inside = folder.glob("*.json") if folder.name == "records" else folder.rglob("records/*.json")
-    found = []
-    for path in sorted(inside):
-        if not path.name.startswith(".") and (failures or not path.name.endswith(ERROR)):
-            try:
-                found.append(read(path))
-            except BadRecord as bad:
-                complain(str(bad))
-    at = operator.itemgetter("suite", "scale", "key")
-    done = {at(r) for r in found if r["status"] != "failed"}
-    return [r for r in found if r["status"] != "failed" or at(r) not in done]
+    if folder.name == "records":
+        places = [folder.parent]
+    else:
+        inside = folder.rglob("records*")
+        places = sorted({at.parent for at in inside if at.name in ("records", PACKED)})
+    found: list[dict[str, Any]] = []
+    for at in map(ResultsFolder, places):
+        everything = RecordStore(at, {} if failures else outdated(at), complain=complain)
+        found += (r for _, r in sorted(everything._changed(), key=operator.itemgetter(0)))
+    unit = operator.itemgetter("suite", "scale", "key")
+    done = {unit(r) for r in found if r["status"] != "failed"}
+    return [r for r in found if r["status"] != "failed" or unit(r) not in done]
 
 
 def frame(folder: Path | str) -> pandas.DataFrame:

@@ -1,4 +1,4 @@
-"""Records to tables and figures: `write`, `summary` and `compare`."""
+"""Records to tables and figures: `write`, `summary` and `against_reference`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(
     images: Path | None = None,
     workers: int = 1,
 ) -> Path:
-    """Write `results`/report from `results`/records and return the path of its report.md.
+    """Write `results`/report from the records in `results` and return the path of its report.md.
 
     `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
     unit's key are left out. `images`: the data root; without it the figures that show pictures

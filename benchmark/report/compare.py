@@ -12,8 +12,16 @@ from benchmark.common.errors import InputError
 from benchmark.common.text import aligned
 from benchmark.records import store
 from benchmark.report import bootstrap, resampling
-from benchmark.report.grid import Cell, Stat, stat, value
-from benchmark.report.reference import CLOSE, Verdict, differences, judge, same_units
+from benchmark.report.grid import Cell, stat
+from benchmark.report.reference import (
+    CLOSE,
+    Verdict,
+    differences,
+    headline,
+    judge,
+    same_units,
+    shown,
+)
 from benchmark.report.wording import scale_words
 
 WORDS = {
@@ -76,9 +84,10 @@ def compare(a: Path, b: Path) -> str:
 
 def sides(folder: Path) -> list[Side]:
     """The suites and scales below a folder, whichever level it is; InputError if there are none."""
-    for pattern in ("", "*/", "*/*/"):
-        start = folder.parent if folder.name == "records" else folder
-        places = sorted(p.parent for p in start.glob(f"{pattern}records") if p.is_dir())
+    start = folder.parent if folder.name == "records" else folder
+    for pattern in ("records*", "*/records*", "*/*/records*"):
+        near = {path.parent for path in start.glob(pattern)}
+        places = sorted(place for place in near if store.ResultsFolder(place).has_records())
         found = [Side(place, tuple(store.load(place / "records"))) for place in places]
         if found := [side for side in found if side.found]:
             return found
@@ -145,7 +154,7 @@ def _row(
 ) -> list[str]:
     pairs = same or _same_turns(cell, other)
     both = zip(*pairs, strict=True) if pairs else (cell.done, other.done)
-    a, b = map(_stat, both)
+    a, b = map(headline, both)
     gap = f"{a.mean - b.mean:+.2f}" if a and b else "-"
     words, interval = WORDS[verdict.kind], "-"
     if verdict.kind in ("differs", "close", "other settings") and pairs:
@@ -153,7 +162,7 @@ def _row(
         words += ", 0 in the interval" if within else ""
     words += f": {verdict.note}" if verdict.kind == "other settings" else ""
     words += f" ({_why(cell, other)})" if verdict.kind in ("new", "missing") else ""
-    return [cell.task, cell.label, *_shown(a), *_shown(b), gap, interval, words]
+    return [cell.task, cell.label, *shown(a), *shown(b), gap, interval, words]
 
 
 def evidence(
@@ -189,11 +198,3 @@ def _why(cell: Cell, other: Cell) -> str:
     if empty.skipped:
         return f"skipped, {'; '.join(empty.reasons)}"
     return empty.state if empty.state == "failed" else "no record"
-
-
-def _stat(found: Sequence[dict]) -> Stat | None:
-    return stat(value(record, "headline") for record in found)
-
-
-def _shown(found: Stat | None) -> list[str]:
-    return [f"{found.mean:.2f}", str(found.n)] if found else ["-", "-"]

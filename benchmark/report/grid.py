@@ -157,7 +157,7 @@ class Grid:
 
 
 def gather(units: Sequence[Unit], results: Path) -> Grid:
-    """The grid of `units` from `results`/records.
+    """The grid of `units` from the records in `results`.
 
     A record counts when its key is a unit's key; others are only counted. InputError when the
     records of one task come from different splits, or when there is no unit to report.
@@ -196,10 +196,10 @@ def shots(task: str) -> tuple[str, str] | None:
 
 
 def load(folder: Path) -> list[dict]:
-    """Every record and error record below `folder`; none when the folder does not exist."""
+    """Every record and error record below `folder`; none where there are none."""
     from benchmark.records import store
 
-    return store.load(folder) if folder.is_dir() else []
+    return store.load(folder)
 
 
 def _by_key(found: list[dict]) -> dict[str, list[dict]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +59,13 @@ def judge(cell: Cell, done: list[dict]) -> Verdict:
     if not pairs and not named:
         return Verdict(*where, "new")
     if not cell.done:
-        return Verdict(*where, "missing", theirs=_stat(named), note=cell.state)
+        return Verdict(*where, "missing", theirs=headline(named), note=cell.state)
     if not pairs:
-        ours, theirs = _stat(cell.done), _stat(named)
+        ours, theirs = headline(cell.done), headline(named)
         return Verdict(*where, "other settings", ours, theirs, _difference(cell.done[0], named[0]))
     gaps = [abs(gap) for gap in differences(pairs)]
     kind = "identical" if max(gaps) == 0 else "close" if max(gaps) <= CLOSE else "differs"
-    return Verdict(*where, kind, _stat([a for a, _ in pairs]), _stat([b for _, b in pairs]))
+    return Verdict(*where, kind, headline([a for a, _ in pairs]), headline([b for _, b in pairs]))
 
 
 def same_units(cell: Cell, done: list[dict]) -> list[tuple[dict, dict]]:
@@ -78,7 +79,8 @@ def differences(pairs: list[tuple[dict, dict]]) -> list[float]:
     return [(value(a, "headline") or 0.0) - (value(b, "headline") or 0.0) for a, b in pairs]
 
 
-def _stat(records: list[dict] | tuple[dict, ...]) -> Stat | None:
+def headline(records: Iterable[dict]) -> Stat | None:
+    """Mean and spread of the records' headline mAP; None of none."""
     return stat(value(record, "headline") for record in records)
 
 
@@ -108,17 +110,19 @@ def _text(verdicts: list[Verdict]) -> str:
     line = f"Compared with the reference, {both} units in both: {', '.join(said)}."
     if kinds["new"]:
         line += f" {kinds['new']} cells are not in the reference."
-    shown = [v for v in verdicts if v.kind in ("differs", "other settings", "missing")]
-    if not shown:
+    odd = [v for v in verdicts if v.kind in ("differs", "other settings", "missing")]
+    if not odd:
         return line + "\n"
     rows = [["task", "method", "yours", "n", "reference", "n", "difference", " note"]]
-    rows += [_row(v) for v in shown]
+    rows += [_row(v) for v in odd]
     return "\n".join([line, "", *aligned(rows, 1, rule=True)]) + "\n"
 
 
-def _row(v: Verdict) -> list[str]:
-    def pair(s: Stat | None) -> list[str]:
-        return [f"{s.mean:.2f}", str(s.n)] if s else ["-", "-"]
+def shown(found: Stat | None) -> list[str]:
+    """A mean and over how many units it is, as two cells of a row."""
+    return [f"{found.mean:.2f}", str(found.n)] if found else ["-", "-"]
 
+
+def _row(v: Verdict) -> list[str]:
     gap = f"{v.ours.mean - v.theirs.mean:+.2f}" if v.ours and v.theirs else "-"
-    return [v.task, v.label, *pair(v.ours), *pair(v.theirs), gap, f" {v.note}"]
+    return [v.task, v.label, *shown(v.ours), *shown(v.theirs), gap, f" {v.note}"]

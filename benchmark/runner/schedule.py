@@ -24,8 +24,6 @@ def known(folders: Iterable[store.ResultsFolder]) -> dict[Name, float]:
     """
     found: dict[Name, float] = {}
     for folder in folders:
-        if not folder.records.is_dir():
-            continue
         for record in store.load(folder.records, failures=False):
             at = (record["task"], record["label"], record.get("seed"), record.get("episode"))
             found.setdefault(at, _seconds(record))

@@ -179,7 +179,7 @@ def test_a_refused_unit_has_no_scores(world):
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """A workspace that keeps scores, on a task whose showcase is its images 2 and 5."""
+    """A workspace that keeps scores, on a task whose examples are its images 2 and 5."""
     made = workspaces.make(tmp_path, monkeypatch, {"mine": Mine})
     made.results = tmp_path / "results"
     named = dataclasses.replace(made.task(UNIT), name="voc-lt", split_sha256=UNIT.split_sha256)
@@ -223,7 +223,7 @@ def test_only_the_first_seed_has_maps(workspace):
     assert read_maps(workspace.results, record) is None
 
 
-def test_the_showcase_is_of_tail_images_spread_over_classes():
+def test_the_examples_are_of_tail_images_spread_over_classes():
     labels = np.zeros((9, 6), np.uint8)
     for row, classes in enumerate(
         ["", "015", "01", "0125", "0124", "0134", "0145", "2345", "0123"]
@@ -236,7 +236,7 @@ def test_the_showcase_is_of_tail_images_spread_over_classes():
     assert examples.rows(labels, tail=()) == [] and examples.rows(labels * 0, tail=(4,)) == []
 
 
-def test_the_showcase_is_of_long_tailed_tasks_alone():
+def test_the_examples_are_of_long_tailed_tasks_alone():
     labels = np.ones((2, 3), np.float32)
     test = types.SimpleNamespace(labels=labels)
     task = types.SimpleNamespace(setting="long-tailed", groups={"tail": (2,)}, test=test)

@@ -78,12 +78,12 @@ def test_what_is_no_record_is_missing_and_stays(folder, content, capsys):
     assert store.load(folder.path) == []
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and str(path) in lines[0] and "treated as missing" in lines[0]
-    shelf = store.RecordStore(folder)
-    shelf.scan()
-    assert not shelf.settled(UNIT) and path.read_text() == content
+    records = store.RecordStore(folder)
+    records.scan()
+    assert not records.settled(UNIT) and path.read_text() == content
     store.write(folder, UNIT, RECORD)
-    shelf.scan()
-    assert shelf.settled(UNIT)
+    records.scan()
+    assert records.settled(UNIT)
 
 
 def test_a_failure_is_kept_until_the_unit_succeeds(folder):
@@ -92,12 +92,12 @@ def test_a_failure_is_kept_until_the_unit_succeeds(folder):
     assert path.name.endswith(".error.json")
     assert [r["status"] for r in store.load(folder.path)] == ["failed"]
     assert len(store.frame(folder.path)) == 0
-    shelf = store.RecordStore(folder, store.outdated(folder))
-    shelf.scan()
-    assert not shelf.settled(UNIT)  # an earlier run's: to be tried again
+    records = store.RecordStore(folder, store.outdated(folder))
+    records.scan()
+    assert not records.settled(UNIT)  # an earlier run's: to be tried again
     store.write_error(folder, UNIT, failure | {"traceback": "again"})
-    shelf.scan()
-    assert shelf.settled(UNIT)  # this run's
+    records.scan()
+    assert records.settled(UNIT)  # this run's
     store.write(folder, UNIT, RECORD)
     assert not path.exists()
     assert [r["status"] for r in store.load(folder.path)] == ["done"]
@@ -105,11 +105,11 @@ def test_a_failure_is_kept_until_the_unit_succeeds(folder):
 
 def test_outdated_records_count_as_absent_until_they_are_written_anew(folder):
     store.write(folder, UNIT, RECORD)
-    shelf = store.RecordStore(folder, store.outdated(folder, {UNIT.key}))
-    assert shelf.scan() == [] and not shelf.done
+    records = store.RecordStore(folder, store.outdated(folder, {UNIT.key}))
+    assert records.scan() == [] and not records.done
     store.write(folder, UNIT, RECORD)
-    assert len(shelf.scan()) == 1 and UNIT.key in shelf.done
-    assert shelf.scan() == []  # nothing changed
+    assert len(records.scan()) == 1 and UNIT.key in records.done
+    assert records.scan() == []  # nothing changed
 
 
 def test_a_claim_is_exclusive_and_freed(folder):

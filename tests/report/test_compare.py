@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import InputError
+from benchmark.records.pack import pack
 from benchmark.report import compare
 from tests.helpers import suite_records as fakes
 from tests.report import test_bootstrap as scored
@@ -93,6 +94,18 @@ def test_suites_are_matched_by_name_or_each_alone(tmp_path, units):
         compare.compare(a, b)
     put(a, found, "prompts")
     assert compare.compare(a, b).count("identical in 4") == 1
+
+
+def test_packed_records_are_a_side_too(tmp_path, units):
+    a = put(tmp_path / "a", map(fakes.record, units))
+    b = tmp_path / "b"
+    path, count = pack(a / "cimlic" / "miniature", b)
+    assert count == len(units) and not (path.parent / "records").exists()
+    texts = {
+        compare.compare(one, two).split("suite cimlic")[1]
+        for one, two in ((a, b), (b, a), (b / "cimlic", a), (path.parent, a), (b, b))
+    }
+    assert len(texts) == 1 and "12 units in both, 4 cells: identical in 4" in texts.pop()
 
 
 @pytest.mark.parametrize("there", [False, True])

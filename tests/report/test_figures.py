@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark.report.figures import bars, cost, draw, frequency, gains, loss_curves, style
 from benchmark.report.grid import gather, in_order
@@ -83,6 +85,26 @@ def test_files_do_not_depend_on_how_many_processes_draw(grid):
         with draw.drawing(grid, grid, PLAIN, workers=workers) as drawn:
             found.append(drawn())
     assert list(found[0]) == list(found[1]) and found[0] == found[1]
+
+
+def test_a_drawing_has_a_palette_and_looks_the_same_and_photographs_stay():
+    from matplotlib.figure import Figure
+
+    figure = Figure((4, 3))
+    axes = figure.subplots()
+    for n, colour in enumerate(style.COLOURS):
+        axes.plot([0, 1], [n, n + 1.5], color=colour, linewidth=4)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=160)
+    found = style._palette(stream.getvalue())
+    with Image.open(io.BytesIO(found)) as small, Image.open(stream) as full:
+        gap = np.abs(np.subtract(small.convert("RGB"), full.convert("RGB"), dtype=float))
+    assert gap.mean() < 0.1 and len(found) < len(stream.getvalue()) / 2
+    with Image.open(io.BytesIO(style.rendered(figure)["png"])) as small:
+        assert small.mode == "P"
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    Image.fromarray(noise).save(stream := io.BytesIO(), "png")
+    assert style._palette(stream.getvalue()) == stream.getvalue()
 
 
 def test_frequency_uses_class_means_and_leaves_absent_classes_out():

@@ -122,6 +122,7 @@ def test_without_images_or_scores_there_is_a_note_and_no_figure(world, tmp_path)
     assert predictions.absent(grid, results, images) == ""
     assert "image folder is not there" in predictions.absent(grid, results, None)
     assert "no stored scores" in predictions.absent(grid, tmp_path, images)
+    assert "no stored scores" in predictions.absent(grid, tmp_path, None)  # as in a reference
     assert not list(predictions.figures(grid, "coco-lt", tmp_path, images))
     assert not list(
         predictions.figures(grid, "coco-lt", results, tmp_path)
