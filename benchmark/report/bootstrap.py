@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ import numpy as np
 from benchmark.common import files
 from benchmark.records.scores import FIELD, read_scores, read_truth
 from benchmark.report import resampling
-from benchmark.report.grid import Cell, Grid, stat
+from benchmark.report.grid import Cell, Grid, paired, stat
 
 FILE = "significance.json"
 _RULE = 1  # raise it when the numbers in the file would change
+Repeat = tuple[int, int | None]  # seed, episode
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def significance(grid: Grid, results: Path) -> dict[str, Pairs]:
     known = _kept(path)
     kept, found = dict(known), {}
     for task in grid.tasks:
-        cells = {x: grid.cell(task, x) for x in grid.labels if grid.cell(task, x).done}
-        rows = pairs(cells, results, kept)
-        if rows:
-            found[task] = judged(task, _means(cells), rows)
+        cells = {x: grid.cell(task, x) for x in grid.labels}
+        means = {x: s.mean for x, cell in cells.items() if (s := cell.stat("headline"))}
+        if rows := _rows(cells, means, results, kept):
+            found[task] = judged(task, means, rows)
     if kept != known:
         _keep(path, kept)
     return found
@@ -110,25 +111,25 @@ def judged(task: str, means: Mapping[str, float], rows: Sequence[Row]) -> Pairs:
     return Pairs(task, means, best, frozenset(tied), ordered, without)
 
 
-def pairs(
-    cells: Mapping[str, Cell], results: Path, kept: dict[str, list] | None = None
+def _rows(
+    cells: Mapping[str, Cell], means: Mapping[str, float], results: Path, kept: dict[str, list]
 ) -> list[Row]:
     """A row for each two labels of one task whose scores are there, or were when last asked.
 
     kept   the numbers of pairs computed before; new ones are put there
     """
-    kept = {} if kept is None else kept
-    means, rows = _means(cells), []
-    turns = {label: found for label, cell in cells.items() if (found := _turns(cell))}
-    resampled: dict[str, dict[Hashable, np.ndarray]] = {}
-    for one, other in itertools.combinations([x for x in means if x in turns], 2):
-        a, b = (one, other) if means[one] >= means[other] else (other, one)
-        of = _identity(*((cells[x].expected == 1, turns[x]) for x in (a, b)))
+    rows, resampled = [], {}
+    stored = {x: [r for r in cells[x].done if r.get(FIELD)] for x in means}
+    scored = {x: {(r["seed"], r["episode"]): r for r in each} for x, each in stored.items() if each}
+    for pair in itertools.combinations(scored, 2):
+        a, b = pair if means[pair[0]] >= means[pair[1]] else pair[::-1]
+        single = cells[a].expected == 1, cells[b].expected == 1
+        of = _identity(zip(single, (scored[a], scored[b]), strict=True))
         if of not in kept:
             for label in {a, b} - resampled.keys():
-                resampled[label] = _resampled(turns[label], results)
-            gaps = _gaps(*((cells[x].expected == 1, resampled[x]) for x in (a, b)))
-            if gaps:
+                resampled[label] = _resampled(scored[label], results)
+            both = paired(resampled[a], resampled[b], single)
+            if gaps := [one - other for one, other in both if one.shape == other.shape]:
                 kept[of] = list(compared(gaps))
         if of in kept:
             rows.append(Row(a, b, *kept[of]))
@@ -159,40 +160,19 @@ def student(std: float | None, n: int) -> float:
     return float(stdtrit(n - 1, 0.5 + resampling.LEVEL / 200)) * std / math.sqrt(n)
 
 
-def _means(cells: Mapping[str, Cell]) -> dict[str, float]:
-    return {label: found.mean for label, cell in cells.items() if (found := cell.stat("headline"))}
-
-
-def _turns(cell: Cell) -> dict[Hashable, dict]:
-    """(seed, episode) -> the record, of those that have stored scores."""
-    return {(r["seed"], r["episode"]): r for r in cell.done if r.get(FIELD)}
-
-
-def _resampled(turns: Mapping[Hashable, dict], results: Path) -> dict[Hashable, np.ndarray]:
-    """(seed, episode) -> mAP (1 + R,), or nothing if the scores of any are not to be read."""
-    found = {turn: mean_ap(results, record) for turn, record in turns.items()}
+def _resampled(records: Mapping[Repeat, dict], results: Path) -> dict[Repeat, np.ndarray]:
+    """The mAP (1 + R,) of each repeat, or nothing if the scores of any are not to be read."""
+    found = {repeat: mean_ap(results, record) for repeat, record in records.items()}
     return {} if any(values is None for values in found.values()) else found
 
 
-def _gaps(*sides: tuple[bool, Mapping[Hashable, np.ndarray]]) -> list[np.ndarray]:
-    """The differences (1 + R,), turn by turn, of two labels' mAPs; none where they share none.
-
-    The only unit of a label that is expected to have one stands for every turn of the other.
-    """
-    (one, a), (other, b) = sides
-    if one and len(a) == 1:
-        a = dict.fromkeys(b, next(iter(a.values())))
-    elif other and len(b) == 1:
-        b = dict.fromkeys(a, next(iter(b.values())))
-    return [a[turn] - b[turn] for turn in a if turn in b and a[turn].shape == b[turn].shape]
-
-
-def _identity(*sides: tuple[bool, Mapping[Hashable, dict]]) -> str:
-    """What the numbers of a pair depend on, as a hash; no labels."""
+def _identity(sides: Iterable[tuple[bool, Mapping[Repeat, dict]]]) -> str:
+    """What the numbers of a pair depend on, as a hash: of each side whether it has a single unit,
+    and its records by repeat; no labels."""
     rule = [_RULE, resampling.RESAMPLES, resampling.SEED, resampling.LEVEL]
     of = [
-        [single, [[*turn, r["split_sha256"], r[FIELD]] for turn, r in turns.items()]]
-        for single, turns in sides
+        [single, [[*repeat, r["split_sha256"], r[FIELD]] for repeat, r in records.items()]]
+        for single, records in sides
     ]
     return hashlib.sha256(json.dumps([rule, of]).encode()).hexdigest()[:32]
 
@@ -209,5 +189,5 @@ def _kept(path: Path) -> dict[str, list]:
 def _keep(path: Path, kept: Mapping[str, list]) -> None:
     """Best left alone where the folder is read-only: it only saves time."""
     lines = ",\n".join(f"{json.dumps(of)}: {json.dumps(row)}" for of, row in kept.items())
-    with contextlib.suppress(OSError), files.atomic(path) as beside:
-        beside.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    with contextlib.suppress(OSError), files.atomic(path) as temporary:
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")

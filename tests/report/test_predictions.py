@@ -1,8 +1,7 @@
-"""The figures of test images: labels and predictions, thumbnails, score maps over an image."""
+"""The figures of test images: labels and predictions, score maps over an image."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -126,19 +125,6 @@ def test_without_images_or_scores_there_is_a_note_and_no_figure(world, tmp_path)
     assert not list(
         predictions.figures(grid, "coco-lt", results, tmp_path)
     )  # no image, no annotation
-
-
-def test_thumbnails_show_each_class_small_and_once(world):
-    grid, results, images = world
-    truth = predictions.truth_of(grid, "coco-lt", results)
-    found = predictions.thumbnails(truth, images, each=2, side=32)
-    assert set(found.of) == set(CLASSES)
-    assert found.of["person"] == [truth.paths[2], truth.paths[0]]  # fewest other labels first
-    assert set(found.files) == {path for of in found.of.values() for path in of}
-    for content in found.files.values():
-        with Image.open(io.BytesIO(content)) as picture:
-            assert picture.format == "JPEG" and picture.size == (32, 24)
-    assert predictions.thumbnails(truth, images / "elsewhere").files == {}
 
 
 def test_the_scene_is_the_most_dominated_object(world):

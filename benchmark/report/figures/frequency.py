@@ -6,35 +6,29 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
-from benchmark.report.grid import Grid, drawn_labels, stat
+from benchmark.report.grid import Grid, class_stat, drawn_labels
 from benchmark.report.wording import about, in_short, named
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
 
 
-def figures(grid: Grid, task: str) -> Iterator[Drawn]:
-    """The figure of one task; none while no class has an AP."""
-    labels = drawn_labels(grid, [task])
-    if any(per_class(grid.cell(task, label).done)[0].size for label in labels):
-        yield Drawn(
-            f"frequency_{task}",
-            frequency(grid, task, labels),
-            f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
-            "against its number of training images; lines are smoothed.",
-        )
+def group_of(images: float) -> str:
+    """head, medium or tail: the group of a class with so many training images."""
+    return "tail" if images < TAIL else "medium" if images < HEAD else "head"
 
 
-def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
-    """AP of every class against its training count (log), a smoothed line for each method."""
+def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
+    """AP of every class in percent against its training count (log), a smoothed line for each
+    method; no figure while no class of the task has an AP."""
+    every = {x: per_class(grid.cell(task, x).done) for x in drawn_labels(grid, [task])}
+    found = {label: (counts, aps) for label, (counts, aps) in every.items() if len(counts)}
+    if not found:
+        return
     figure, axes = style.canvas()
-    found = {label: per_class(grid.cell(task, label).done) for label in labels}
-    found = {label: (counts, aps) for label, (counts, aps) in found.items() if len(counts)}
     handles = []
     for label, (counts, aps) in found.items():
         look = style.look(grid.labels.index(label))
@@ -43,8 +37,8 @@ def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
             zorder=2,
         )  # fmt: skip
         handles.append(_trend(axes, counts, aps, look, shift=3 * len(handles)))
-    every = np.concatenate([counts for counts, _ in found.values()])
-    _frequency_axis(axes, every.min() / 1.15, every.max() * 1.15)
+    images = np.concatenate([counts for counts, _ in found.values()])
+    _frequency_axis(axes, images.min() / 1.15, images.max() * 1.15)
     top = max(1.0, *(aps.max() for _, aps in found.values()))
     axes.set_ylim(-0.02 * top, min(104, top * 1.12))
     axes.set_yticks([t for t in axes.get_yticks() if 0 <= t <= min(100, axes.get_ylim()[1])])
@@ -56,7 +50,12 @@ def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
         f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed",
     )
     style.legend_below(figure, handles, [named(grid, task, label) for label in found])
-    return figure
+    yield style.Drawn(
+        f"frequency_{task}",
+        figure,
+        f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
+        "against its number of training images; lines are smoothed.",
+    )
 
 
 def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +64,7 @@ def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0), np.empty(0)
     found = []
     for name, images in (records[0].get("train_counts") or {}).items():
-        ap = stat((record.get("per_class_ap") or {}).get(name) for record in records)
+        ap = class_stat(records, name)
         if ap and images > 0:
             found.append((images, name, ap.mean))
     found.sort()
@@ -96,7 +95,7 @@ def _frequency_axis(axes: Axes, low: float, high: float) -> None:
     edges = [low, *(e for e in (TAIL, HEAD) if low < e < high), high]
     for start, stop in zip(edges, edges[1:], strict=False):
         middle = (start * stop) ** 0.5
-        name = "tail" if middle < TAIL else "medium" if middle < HEAD else "head"
+        name = group_of(middle)
         if name == "medium":
             axes.axvspan(start, stop, color=style.BAND, lw=0, zorder=0)
         axes.text(
@@ -104,4 +103,4 @@ def _frequency_axis(axes: Axes, low: float, high: float) -> None:
             fontsize=10, color=style.FAINT,
         )  # fmt: skip
     for edge in edges[1:-1]:
-        axes.axvline(edge, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)
+        style.boundary(axes, edge)

@@ -9,27 +9,25 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.page import explorer, inline_svg, overview
 from benchmark.report.page.html_tables import sheets
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
+from benchmark.report.tables.sections import Section
 from benchmark.report.wording import gaps, scale_words
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from benchmark.report.bootstrap import Pairs
-    from benchmark.report.tables.sections import Section
 
 MAIN = 2  # tables in the summary at most
 _KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(
+def render(
     whole: Grid,
     sections: Sequence[Section],
     figures: Mapping[str, tuple[bytes, str]],
@@ -52,46 +50,41 @@ def page(
     drawn, sprite = inline_svg.figures(figures)
     script = _script()
     first = [section for section in sections if section.paper][:MAIN]
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            suite=whole.suite,
-            scale=whole.scale,
-            scale_words=scale_words(whole.scale),
-            policy=_policy(script),
-            style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
-            script=script,
-            sprite=sprite,
-            tiles=overview.tiles(whole),
-            leaders=overview.leaders(whole, pairs or {}),
-            differences=overview.differences(pairs or {}),
-            differences_caption=significance.caption(pairs, whole) if pairs else "",
-            main=[_part(section, files) for section in first],
-            more=[_part(section, files) for section in sections if section not in first],
-            figures=_kinds(drawn),
-            note=note,
-            explorer=_embedded(explorer.data(whole, results, images)),
-            facts=facts(whole),
-            versions=overview.versions(whole),
-            gaps=list(gaps(whole, whole.tasks, whole.labels)),
-            settings=overview.settings(whole),
-            commits=overview.commits(whole),
-        )
+    return _template().render(
+        suite=whole.suite,
+        scale=whole.scale,
+        scale_words=scale_words(whole.scale),
+        policy=_policy(script),
+        style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        sprite=sprite,
+        tiles=overview.tiles(whole),
+        leaders=overview.leaders(whole, pairs or {}),
+        differences=overview.differences(pairs or {}),
+        differences_caption=significance.caption(pairs, whole) if pairs else "",
+        main=[_part(section, files) for section in first],
+        more=[_part(section, files) for section in sections if section not in first],
+        figures=_kinds(drawn),
+        note=note,
+        explorer=_embedded(explorer.data(whole, results, images)),
+        facts=facts(whole),
+        versions=overview.versions(whole),
+        gaps=list(gaps(whole, whole.tasks, whole.labels)),
+        settings=overview.settings(whole),
+        commits=overview.commits(whole),
     )
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
+def _template() -> Template:
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template("page.html")
 
 
 def _script() -> str:
@@ -125,7 +118,7 @@ def slug(text: str) -> str:
 def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
     """A section for the template: its text, its sheets, its files."""
     table = section.table
-    found = {kind: files.get(f"{table.name}.{kind}") for kind in _KINDS}
+    found = {kind: f"{table.name}.{kind}" for kind in _KINDS}
     return {
         "id": slug(table.name),
         "title": section.title,
@@ -136,9 +129,9 @@ def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
         "sheets": sheets(table),
         "notes": table.notes,
         "files": [
-            (f"{table.name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
-            for kind, content in found.items()
-            if content is not None
+            (name, kind, inline_svg.data(files[name], _KINDS[kind]))
+            for kind, name in found.items()
+            if name in files
         ],
     }
 

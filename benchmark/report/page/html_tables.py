@@ -63,10 +63,6 @@ def sheets(table: Table) -> list[Sheet]:
 
 def _sheet(table: Table, blocks: Sequence[Block], title: str) -> Sheet:
     heads = () if title else tuple((block.name, len(block.columns)) for block in blocks)
-    fields = [
-        tuple(_field(entry) for block in blocks for entry in block.rows[i])
-        for i in range(len(table.labels))
-    ]
     columns = [
         Column(name, k == 0, _kind([row[k] for row in block.rows]))
         for block in blocks
@@ -77,7 +73,7 @@ def _sheet(table: Table, blocks: Sequence[Block], title: str) -> Sheet:
         leading=tuple(table.factors),
         heads=heads if any(name for name, _ in heads) else (),
         columns=tuple(columns),
-        rows=tuple(zip(table.leading, fields, strict=True)),
+        rows=tuple((texts, tuple(map(_field, row))) for texts, row in table.lines(blocks)),
         dense=len(columns) >= DENSE,
         wordy=any(len(texts[0]) > WORDY for texts in table.leading),
     )
