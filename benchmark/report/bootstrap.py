@@ -1,4 +1,4 @@
-"""Is a difference real? Paired bootstrap over test images for each pair of methods on a task."""
+"""Which differences are real: paired bootstrap over test images of each two methods on a task."""
 
 from __future__ import annotations
 
@@ -85,7 +85,6 @@ def significance(grid: Grid, results: Path) -> dict[str, Pairs]:
               under the hashes of the scores that it rests on, and read from there next time,
               also where the scores themselves are gone.
     """
-    results = Path(results)
     path = results / "report" / FILE
     known = _kept(path)
     kept, found = dict(known), {}
@@ -100,7 +99,11 @@ def significance(grid: Grid, results: Path) -> dict[str, Pairs]:
 
 
 def judged(task: str, means: Mapping[str, float], rows: Sequence[Row]) -> Pairs:
-    """The best label, and those that cannot be told from it, given the rows of all pairs."""
+    """The Pairs of a task: the best label, and those whose difference from it is not real.
+
+    means   label -> mean mAP in percent, of all labels with results
+    rows    a Row of each two labels that were compared
+    """
     compared = {label for row in rows for label in (row.a, row.b)}
     first = max(means, key=means.get, default=None)
     best = first if first in compared else None
@@ -124,15 +127,15 @@ def _rows(
     for pair in itertools.combinations(scored, 2):
         a, b = pair if means[pair[0]] >= means[pair[1]] else pair[::-1]
         single = cells[a].expected == 1, cells[b].expected == 1
-        of = _identity(zip(single, (scored[a], scored[b]), strict=True))
-        if of not in kept:
+        identity = _identity(zip(single, (scored[a], scored[b]), strict=True))
+        if identity not in kept:
             for label in {a, b} - resampled.keys():
                 resampled[label] = _resampled(scored[label], results)
             both = paired(resampled[a], resampled[b], single)
             if gaps := [one - other for one, other in both if one.shape == other.shape]:
-                kept[of] = list(compared(gaps))
-        if of in kept:
-            rows.append(Row(a, b, *kept[of]))
+                kept[identity] = list(compared(gaps))
+        if identity in kept:
+            rows.append(Row(a, b, *kept[identity]))
     return rows
 
 
@@ -170,11 +173,11 @@ def _identity(sides: Iterable[tuple[bool, Mapping[Repeat, dict]]]) -> str:
     """What the numbers of a pair depend on, as a hash: of each side whether it has a single unit,
     and its records by repeat; no labels."""
     rule = [_RULE, resampling.RESAMPLES, resampling.SEED, resampling.LEVEL]
-    of = [
+    sources = [
         [single, [[*repeat, r["split_sha256"], r[FIELD]] for repeat, r in records.items()]]
         for single, records in sides
     ]
-    return hashlib.sha256(json.dumps([rule, of]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([rule, sources]).encode()).hexdigest()[:32]
 
 
 def _kept(path: Path) -> dict[str, list]:
@@ -182,12 +185,12 @@ def _kept(path: Path) -> dict[str, list]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
-            return {of: row for of, row in found.items() if isinstance(row, list) and len(row) == 5}
+            return {key: x for key, x in found.items() if isinstance(x, list) and len(x) == 5}
     return {}
 
 
 def _keep(path: Path, kept: Mapping[str, list]) -> None:
     """Best left alone where the folder is read-only: it only saves time."""
-    lines = ",\n".join(f"{json.dumps(of)}: {json.dumps(row)}" for of, row in kept.items())
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in kept.items())
     with contextlib.suppress(OSError), files.atomic(path) as temporary:
         temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")

@@ -7,15 +7,24 @@ import re
 import statistics
 import textwrap
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.records import store
 from benchmark.suites.tables import TableSpec
 from benchmark.suites.unit import Unit
+
+METRIC = {  # a table's column -> what `value` knows it by
+    "total": "map",
+    "novel": "headline",
+    "softmax": "map_softmax",
+    "redraw": "map_redraw",
+    "last": "oracle_last",
+    "gap": "oracle_gap",
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,22 @@ def stat(values: Iterable[float | None]) -> Stat | None:
     return Stat(statistics.fmean(kept), std, len(kept))
 
 
+def paired(a: Mapping, b: Mapping, single: tuple[bool, bool]) -> list[tuple[Any, Any]]:
+    """What two methods have of the same seed or episode, given {seed or episode: value} of each.
+
+    single   whether a method, being deterministic, has but one unit; its value, if there, stands
+             for every seed or episode of the other
+    """
+    if single[0] and len(a) == 1:
+        a = dict.fromkeys(b, next(iter(a.values())))
+    elif single[1] and len(b) == 1:
+        b = dict.fromkeys(a, next(iter(b.values())))
+    return [(a[repeat], b[repeat]) for repeat in a if repeat in b]
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What is known about one method on one task: a record per unit, at most."""
+    """The records of one method on one task, at most one for each of the `expected` units."""
 
     task: str
     label: str
@@ -65,10 +87,7 @@ class Cell:
     @property
     def state(self) -> str:
         """done (at least one number), skipped, failed, or missing."""
-        for name in ("done", "skipped", "failed"):
-            if getattr(self, name):
-                return name
-        return "missing"
+        return next((x for x in ("done", "skipped", "failed") if getattr(self, x)), "missing")
 
     def stat(self, metric: str) -> Stat | None:
         """Mean, std and n of a metric over the done units. `headline`: novel, else total mAP."""
@@ -102,7 +121,7 @@ def class_stat(records: Iterable[dict], name: str, field: str = "per_class_ap") 
 
 
 def preprocess(record: dict) -> str:
-    """How the unit's images were made to fit; records from before there was a choice: CLIP's."""
+    """The name of the unit's preprocessing; CLIP's in records from before there was a choice."""
     return record.get("preprocess", store.LATER["preprocess"])
 
 
@@ -120,16 +139,21 @@ def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
     return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
 
 
+def first_record(grid: Grid, task: str, label: str) -> dict:
+    """The record of the label's first seed or episode that is done; there has to be one."""
+    done = grid.cell(task, label).done
+    return min(done, key=lambda r: (r.get("seed") or 0, r.get("episode") or 0))
+
+
 def _failure(record: dict) -> str:
     if record.get("kind") == "input":
         return _line(record.get("error"))
-    return _line(record.get("traceback"), last=True)
+    return _line("".join((record.get("traceback") or "").strip().splitlines()[-1:]))
 
 
-def _line(text: str | None, last: bool = False) -> str:
-    """One short line: the text's last one, or all of them joined."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    return textwrap.shorten(lines[-1] if last else " ".join(lines), 160) if lines else "no reason"
+def _line(text: str | None) -> str:
+    """The text as one short line."""
+    return textwrap.shorten(text or "", 160) or "no reason"
 
 
 @dataclass(frozen=True)
@@ -147,6 +171,7 @@ class Grid:
 
     @property
     def tasks(self) -> tuple[str, ...]:
+        """All tasks, the long-tailed ones first."""
         return self.long_tailed + self.few_shot
 
     @property
@@ -164,6 +189,7 @@ class Grid:
         return [name for name in self.labels if any((t, name) in self.cells for t in tasks)]
 
     def cell(self, task: str, label: str) -> Cell:
+        """The cell, without a unit where the suite has none."""
         return self.cells.get((task, label)) or Cell(task, label, expected=0)
 
 
@@ -235,16 +261,6 @@ def _check_splits(grid: Grid, results: Path) -> None:
             )
 
 
-METRIC = {  # column -> record
-    "total": "map",
-    "novel": "headline",
-    "softmax": "map_softmax",
-    "redraw": "map_redraw",
-    "last": "oracle_last",
-    "gap": "oracle_gap",
-}
-
-
 def in_order(tasks: Iterable[str]) -> list[str]:
     """VOC's tasks first, as in the paper's tables, then the others as they stand."""
     return sorted(tasks, key=lambda task: not task.startswith("voc"))
@@ -266,21 +282,3 @@ def tasks_of(grid: Grid, spec: TableSpec) -> list[str]:
     found = [t for t in grid.long_tailed if any((t, x) in grid.cells for x in labels)]
     others = [t for t in in_order(found) if t not in spec.tasks]
     return [t for t in spec.tasks if t in found] + others
-
-
-Numbers = TypeVar("Numbers")
-
-
-def paired(
-    a: Mapping[Hashable, Numbers], b: Mapping[Hashable, Numbers], single: tuple[bool, bool]
-) -> list[tuple[Numbers, Numbers]]:
-    """What two methods have of the same repeat, given {repeat: value} of each.
-
-    `single`: whether a method, being deterministic, has but one unit; where it is there, it stands
-    for every repeat of the other.
-    """
-    if single[0] and len(a) == 1:
-        a = dict.fromkeys(b, next(iter(a.values())))
-    elif single[1] and len(b) == 1:
-        b = dict.fromkeys(a, next(iter(b.values())))
-    return [(a[repeat], b[repeat]) for repeat in a if repeat in b]

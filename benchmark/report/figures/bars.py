@@ -14,6 +14,7 @@ from benchmark.report.grid import Cell, Grid, drawn_labels, in_order, shots, val
 from benchmark.report.wording import about, in_short, named
 
 GROUPS = ("total", "head", "medium", "tail")
+Column = tuple[str, str, str]  # a title, a task, and the name of a table's column
 
 
 def groups_of(grid: Grid, task: str) -> Iterator[style.Drawn]:
@@ -26,18 +27,14 @@ def groups_of(grid: Grid, task: str) -> Iterator[style.Drawn]:
     columns = [(name, task, name) for name in GROUPS]
     handles = _bars(axes, grid, columns, labels)
     axes.axvline(0.5, color="#BDBDBD", lw=0.9)  # all classes, then the groups
-    style.headings(
-        axes,
-        f"{task}: mAP by frequency group",
-        f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds",
-    )
+    subtitle = f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds"
+    style.headings(axes, f"{task}: mAP by frequency group", subtitle)
     style.legend_below(figure, handles, [named(grid, task, label) for label in labels])
-    yield style.Drawn(
-        f"groups_{task}",
-        figure,
+    caption = (
         f"{task}, {about(grid, [task], named=False)}: mAP of all, head, medium and tail "
-        "classes; bars are means, whiskers standard deviations over seeds.",
+        "classes; bars are means, whiskers standard deviations over seeds."
     )
+    yield style.Drawn(f"groups_{task}", figure, caption)
 
 
 def few_shot(grid: Grid) -> Iterator[style.Drawn]:
@@ -49,31 +46,20 @@ def few_shot(grid: Grid) -> Iterator[style.Drawn]:
     figure, axes = style.canvas()
     columns = [(" ".join(shots(t) or (t,)), t, "novel") for t in in_order(grid.few_shot)]
     handles = _bars(axes, grid, columns, labels, dots=True)
-    style.headings(
-        axes,
-        "Few-shot: mAP over novel classes",
-        f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes",
-    )
+    subtitle = f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes"
+    style.headings(axes, "Few-shot: mAP over novel classes", subtitle)
     style.legend_below(figure, handles, labels)
-    yield style.Drawn(
-        "fewshot",
-        figure,
+    caption = (
         f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes; bars are "
-        "means, whiskers standard deviations, dots single episodes.",
+        "means, whiskers standard deviations, dots single episodes."
     )
+    yield style.Drawn("fewshot", figure, caption)
 
 
 def _bars(
-    axes: Axes,
-    grid: Grid,
-    columns: Sequence[tuple[str, str, str]],
-    labels: Sequence[str],
-    dots: bool = False,
+    axes: Axes, grid: Grid, columns: Sequence[Column], labels: Sequence[str], dots: bool = False
 ) -> list[tuple[Patch, Patch]]:
-    """Bars of each (title, task, table's column), the methods side by side in suite order.
-
-    Returns one legend handle per label.
-    """
+    """Bars of each column, the methods side by side in suite order; a legend handle per label."""
     width = min(0.3, 0.82 / len(labels))
     numbered = len(labels) * len(columns) <= 24  # more would overlap
     top = 0.0

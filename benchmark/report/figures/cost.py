@@ -52,6 +52,7 @@ def devices(grid: Grid, tasks: Sequence[str]) -> str:
 
 
 def _points(grid: Grid, task: str) -> Iterator[tuple[str, Cell]]:
+    """The methods whose mAP and training time are known."""
     for label in drawn_labels(grid, [task]):
         cell = grid.cell(task, label)
         if cell.stat("headline") and any(r.get("seconds") for r in cell.done):

@@ -44,31 +44,22 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     axes.set_yticks([t for t in axes.get_yticks() if 0 <= t <= min(100, axes.get_ylim()[1])])
     axes.set_xlabel("training images of the class (log scale)")
     axes.set_ylabel("AP of the class (%)")
-    style.headings(
-        axes,
-        f"{task}: AP of each class against its training images",
-        f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed",
-    )
+    subtitle = f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed"
+    style.headings(axes, f"{task}: AP of each class against its training images", subtitle)
     style.legend_below(figure, handles, [named(grid, task, label) for label in found])
-    yield style.Drawn(
-        f"frequency_{task}",
-        figure,
+    caption = (
         f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
-        "against its number of training images; lines are smoothed.",
+        "against its number of training images; lines are smoothed."
     )
+    yield style.Drawn(f"frequency_{task}", figure, caption)
 
 
 def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Training counts and mean APs (both (C,)) of the classes that have an AP, by count."""
-    if not records:
-        return np.empty(0), np.empty(0)
-    found = []
-    for name, images in (records[0].get("train_counts") or {}).items():
-        ap = class_stat(records, name)
-        if ap and images > 0:
-            found.append((images, name, ap.mean))
-    found.sort()
-    return np.array([f[0] for f in found], float), np.array([f[2] for f in found], float)
+    counts = (records[0].get("train_counts") or {}) if records else {}
+    found = [(images, name, class_stat(records, name)) for name, images in counts.items()]
+    known = sorted((images, name, ap.mean) for images, name, ap in found if ap and images > 0)
+    return np.array([x for x, _, _ in known], float), np.array([ap for _, _, ap in known], float)
 
 
 def _trend(axes: Axes, counts: np.ndarray, aps: np.ndarray, look: style.Look, shift: int) -> Line2D:

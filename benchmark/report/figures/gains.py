@@ -18,9 +18,8 @@ BASE = "zeroshot"  # the method that the gains are over, under whatever label
 
 def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     """The figure of one long-tailed task; none without zero-shot results and another method's."""
-    labels = drawn_labels(grid, [task])
     base = base_label(grid, task)
-    others = [x for x in labels if x != base]
+    others = [x for x in drawn_labels(grid, [task]) if x != base]
     if base is None or not others:
         return
     classes = classes_of(grid, task, base)
@@ -37,10 +36,8 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
 
 def base_label(grid: Grid, task: str) -> str | None:
     """The label whose results on the task are zero-shot CLIP's."""
-    for label in grid.labels:
-        if any(record.get("method") == BASE for record in grid.cell(task, label).done):
-            return label
-    return None
+    methods = {x: {r.get("method") for r in grid.cell(task, x).done} for x in grid.labels}
+    return next((label for label, found in methods.items() if BASE in found), None)
 
 
 def classes_of(grid: Grid, task: str, label: str) -> list[tuple[str, int]]:
@@ -81,11 +78,8 @@ def _figure(
     rows[-1].set_xlim(-0.7, len(classes) - 0.3)
     figure.supylabel("AP gain (percentage points)", fontsize=11)
     _group_names(rows[0], ends)
-    style.heading(
-        figure,
-        f"{task}: gain of each class over {base_label(grid, task)}",
-        f"{in_short(grid, [task])}; means over seeds; classes by number of training images",
-    )
+    subtitle = f"{in_short(grid, [task])}; means over seeds; classes by number of training images"
+    style.heading(figure, f"{task}: gain of each class over {base_label(grid, task)}", subtitle)
     return figure
 
 

@@ -97,6 +97,4 @@ def _mean(values: np.ndarray) -> list[float]:
 def _ticks(epochs: int) -> list[int]:
     """At most six whole epochs, the first and the last among them."""
     step = max(1, -(-epochs // 5))
-    if epochs == 1:
-        return [1]
-    return [1, *(e for e in range(step, epochs, step) if 1 < e <= epochs - step / 2), epochs]
+    return sorted({1, *(e for e in range(step, epochs, step) if e <= epochs - step / 2), epochs})

@@ -20,7 +20,7 @@ from benchmark.data import preprocessing
 from benchmark.records import examples, scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import score_maps, style
-from benchmark.report.grid import Grid, drawn_labels
+from benchmark.report.grid import Grid, drawn_labels, first_record
 from benchmark.report.wording import about, in_short
 
 SIDE = 224  # pixels of an image in a figure, at most
@@ -58,20 +58,16 @@ def absent(grid: Grid, results: Path, images: Path | None) -> str:
 def scores_of(grid: Grid, task: str, results: Path) -> dict[str, np.ndarray]:
     """{label: scores (N, C)} of each label's first seed or episode, where they were kept."""
     labels = drawn_labels(grid, [task])
-    found = {x: scores.read_scores(results, first(grid, task, x)) for x in labels}
+    found = {x: scores.read_scores(results, first_record(grid, task, x)) for x in labels}
     return {label: values for label, values in found.items() if values is not None}
 
 
 def truth_of(grid: Grid, task: str, results: Path) -> Truth | None:
     """What the task's test images show; None where no label's scores were kept."""
-    found = (scores.read_truth(results, first(grid, task, x)) for x in drawn_labels(grid, [task]))
+    found = (
+        scores.read_truth(results, first_record(grid, task, x)) for x in drawn_labels(grid, [task])
+    )
     return next(filter(None, found), None)
-
-
-def first(grid: Grid, task: str, label: str) -> dict:
-    """The record of the label's first seed or episode."""
-    done = grid.cell(task, label).done
-    return min(done, key=lambda r: (r.get("seed") or 0, r.get("episode") or 0))
 
 
 def _pictures(truth: Truth, images: Path) -> dict[int, Image.Image]:

@@ -22,7 +22,7 @@ from benchmark.data.annotations import VOC_CLASSES, Box, Instances, voc_boxes
 from benchmark.records import scores
 from benchmark.records.scores import Maps, Truth
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, drawn_labels, preprocess
+from benchmark.report.grid import Grid, drawn_labels, first_record, preprocess
 from benchmark.report.wording import about, in_short
 
 SIDE = 224  # pixels of the picture under a map
@@ -52,9 +52,8 @@ def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[styl
     record = grid.cell(task, next(iter(found))).done[0]
     truth = scores.read_truth(results, record)
     shown = sorted(set.intersection(*(set(maps.images.tolist()) for maps in found.values())))
-    if truth is None or not shown:
-        return
-    if scene := choose(truth, shown, images, preprocess(record)):
+    scene = choose(truth, shown, images, preprocess(record)) if truth and shown else None
+    if scene:
         yield style.Drawn(
             f"maps_{task}",
             _figure(grid, task, scene, found, truth),
@@ -71,7 +70,7 @@ def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
     found: dict[str, Maps] = {}
     seen = set()
     for label in drawn_labels(grid, [task]):
-        record = min(grid.cell(task, label).done, key=lambda r: r.get("seed") or 0)
+        record = first_record(grid, task, label)
         maps = scores.read_maps(results, record)
         if maps is not None and math.isqrt(maps.values.shape[1]) ** 2 == maps.values.shape[1]:
             seen.add(preprocess(record))
@@ -81,7 +80,11 @@ def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
 
 
 def rank(values: np.ndarray, column: int, share: float = 1.0) -> int:
-    """1 for the class of the highest mean over the best `share` of places; values (L, C)."""
+    """The rank of a class among all, 1 the highest, by its mean over the best `share` of places.
+
+    values   (L, C): the cosine of each place with each class
+    column   the class
+    """
     k = max(1, round(share * len(values)))
     means = np.sort(values, 0)[-k:].mean(0)
     return 1 + int((means > means[column]).sum())
@@ -91,11 +94,13 @@ def rank(values: np.ndarray, column: int, share: float = 1.0) -> int:
 
 
 def choose(truth: Truth, rows: list[int], images: Path, how: str) -> Scene | None:
-    """The image among `rows` where a class is most dwarfed by another, from the annotations.
+    """The image among `rows` with the largest ratio of the areas that two of its classes cover.
 
+    images   the data root, with the dataset's annotations
+    how      the preprocessing, such as "clip" or "square"
     None where there are no annotations or images, or no image with two classes.
     """
-    best: tuple[float, Scene] | None = None
+    most, chosen = 0.0, None
     for row, annotated in boxes_of(images, truth, rows).items():
         try:
             whole = preprocessing.read_image(images / truth.paths[row])
@@ -108,14 +113,15 @@ def choose(truth: Truth, rows: list[int], images: Path, how: str) -> Scene | Non
             continue
         small, large = min(covered, key=covered.get), max(covered, key=covered.get)
         ratio = covered[large] / covered[small]
-        if best is None or ratio > best[0]:
+        if ratio > most:
             picture = preprocessing.parse(how).picture(whole, SIDE)
-            best = (ratio, Scene(row, picture, small, large, boxes))
-    return best[1] if best else None
+            most, chosen = ratio, Scene(row, picture, small, large, boxes)
+    return chosen
 
 
 def boxes_of(images: Path, truth: Truth, rows: list[int]) -> dict[int, Boxes]:
-    """Row -> class of the task -> boxes in pixels of the file; empty without the annotations."""
+    """{row: {class of the task: boxes (x, y, width, height) in pixels of the file}}; empty without
+    the annotations."""
     paths = {row: images / truth.paths[row] for row in rows}
     folder = paths[rows[0]].parent
     try:
@@ -141,7 +147,7 @@ def _seen(boxes: Boxes, size: tuple[int, int], how: str) -> Boxes:
     whole = np.array(size)
     square = preprocessing.parse(how).fit == "square"
     scale = SIDE / (whole if square else whole.min())
-    margin = (whole * scale - SIDE) / 2  # cut off at each side: left and right, top and bottom
+    margin = 0.0 if square else (whole * scale - SIDE) / 2  # cut off left and right, or above
     out: Boxes = {}
     for name, each in boxes.items():
         for box in np.array(each).reshape(-1, 2, 2):  # (x, y), (width, height)
@@ -166,7 +172,7 @@ def _covered(boxes: list[Box]) -> float:
 def _figure(grid: Grid, task: str, scene: Scene, found: dict[str, Maps], truth: Truth) -> Figure:
     """A row for each method: the picture with its boxes, then the maps of the two classes."""
     figure, every = style.panels(3 * len(found), 3, (9.0, 2.75 * len(found) + 0.9))
-    of = len(truth.class_names)
+    count = len(truth.class_names)
     for axes, (label, maps) in zip(every.reshape(-1, 3), found.items(), strict=True):
         values = maps.values[maps.images.tolist().index(scene.row)]
         _picture(axes[0], scene)
@@ -174,7 +180,7 @@ def _figure(grid: Grid, task: str, scene: Scene, found: dict[str, Maps], truth: 
         for place, name in zip(axes[1:], (scene.large, scene.small), strict=True):
             column = truth.class_names.index(name)
             _map(place, scene, values[:, column], name)
-            words = f"rank of {of}: {rank(values, column)} by all places, "
+            words = f"rank of {count}: {rank(values, column)} by all places, "
             words += f"{rank(values, column, BEST)} by the best"
             place.set_title(f"{name}\n{words}", fontsize=8.8, loc="left")
     style.heading(figure, f"{task}: local scores of a small class", in_short(grid, [task]))

@@ -13,7 +13,6 @@ from benchmark.report.grid import Grid, in_order, labels_of, tasks_of, value
 from benchmark.report.wording import about, in_short
 from benchmark.suites.tables import ReportLayout, TableSpec
 
-NAME = "sensitivity"  # the figure's file
 WIDE = 4  # the axis is logarithmic where the largest value is this many times the smallest
 
 Point = tuple[float, tuple[float, ...]]  # the hyperparameter's value; mAP of each seed
@@ -30,7 +29,7 @@ def figures(grid: Grid, layout: ReportLayout) -> Iterator[style.Drawn]:
     tasks = [t for t in in_order(grid.long_tailed) if any(t in found for _, found in curves)]
     if tasks:
         yield style.Drawn(
-            NAME,
+            "sensitivity",
             _figure(grid, tasks, curves),
             f"Sensitivity, {', '.join(tasks)}, {about(grid, tasks, named=False)}: total mAP "
             f"against {', '.join(spec.curve.axis for spec, _ in curves)}; points are means, "
@@ -40,7 +39,7 @@ def figures(grid: Grid, layout: ReportLayout) -> Iterator[style.Drawn]:
 
 
 def points(grid: Grid, spec: TableSpec, task: str) -> list[Point]:
-    """The curve on one task, by value; the records say what a label's value was."""
+    """(value, mAPs in percent of its seeds) on one task, by value, which the records have."""
     found: dict[float, list[float]] = {}
     for label in labels_of(grid, spec):
         for record in grid.cell(task, label).done:

@@ -24,9 +24,8 @@ HATCHES = ("", "////", "----", "\\\\\\\\", "xxxx", "||||", "//", "++++", "\\\\")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-", (0, (6, 1.5, 1.2, 1.5)))
 
-_SETTINGS = matplotlib.rc_params_from_file(
-    Path(__file__).with_name("figures.mplstyle"), use_default_template=False
-)
+_STYLE = Path(__file__).with_name("figures.mplstyle")
+_SETTINGS = matplotlib.rc_params_from_file(_STYLE, use_default_template=False)
 INK = _SETTINGS["text.color"]  # bar edges too
 FAINT = "#6B6B6B"  # subtitles, notes
 WRONG = "#A33B00"  # a label that is not true; a sign says so as well
@@ -76,11 +75,12 @@ def canvas() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def panels(
-    count: int, columns: int, size: tuple[float, float], **shared: Any
-) -> tuple[Figure, np.ndarray]:
-    """A figure of `size` inches with `count` axes in rows of `columns`; the rest of the last row
-    stays empty. `shared` as in `Figure.subplots`."""
+def panels(count: int, columns: int, size: tuple, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """A figure with `count` axes (count,) in rows of `columns`; the rest of the last row is empty.
+
+    size     (width, height) in inches
+    shared   which axes have a scale in common, as in `Figure.subplots`
+    """
     figure = Figure(figsize=size, layout="constrained")
     every = figure.subplots(-(-count // columns), columns, squeeze=False, **shared).ravel()
     for axes in every[count:]:
@@ -105,10 +105,8 @@ def heading(figure: Figure, title: str, subtitle: str) -> None:
 
 def bar(axes: Axes, x: float, height: float, width: float, look: Look) -> tuple[Patch, Patch]:
     """A bar with a white hatch and a dark outline, as (filling, outline)."""
-    filling = axes.bar(
-        x, height, width, color=look.colour, hatch=look.hatch, edgecolor="white", linewidth=0
-    )
-    outline = axes.bar(x, height, width, color="none", edgecolor=INK, linewidth=0.8)
+    filling = axes.bar(x, height, width, color=look.colour, hatch=look.hatch, ec="white", lw=0)
+    outline = axes.bar(x, height, width, color="none", ec=INK, lw=0.8)
     return filling[0], outline[0]
 
 
@@ -146,11 +144,11 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     figure.set_layout_engine(None)  # what it arranged stays
     part = figure.get_tightbbox(renderer).padded(0.15)
     out = {}
-    for kind, dots, metadata in (
+    for kind, dpi, metadata in (
         ("png", 160, {"Software": None}),
         ("svg", 84, {"Date": None, "Creator": None}),
     ):
         stream = io.BytesIO()
-        figure.savefig(stream, format=kind, dpi=dots, metadata=metadata, bbox_inches=part)
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata, bbox_inches=part)
         out[kind] = stream.getvalue()
     return out

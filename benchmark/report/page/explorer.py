@@ -38,13 +38,11 @@ class Album:
 
     def add(self, path: str) -> int | None:
         """Where in `addresses` the picture is; None if it cannot be read or there is no room."""
-        if self.root is None:
-            return None
         if path not in self._index:
-            address = thumbnail(self.root / path)
-            room = address is not None and len(address) <= self.left
-            self._index[path] = len(self.addresses) if room else None
-            if room:
+            self._index[path] = None
+            address = thumbnail(self.root / path) if self.root else None
+            if address and len(address) <= self.left:
+                self._index[path] = len(self.addresses)
                 self.addresses.append(address)
                 self.left -= len(address)
         return self._index[path]
@@ -64,7 +62,7 @@ def thumbnail(path: Path) -> str | None:
 
 
 def data(grid: Grid, results: Path | None = None, images: Path | None = None) -> dict[str, Any]:
-    """Plain data for the page's script.
+    """What explorer.js reads, as plain data: methods, tasks with their classes, and pictures.
 
     results   results/<suite>/<scale>: ranks come from the scores stored there
     images    the data root: without it there are no pictures

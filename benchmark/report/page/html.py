@@ -25,6 +25,7 @@ from benchmark.report.wording import gaps, scale_words
 MAIN = 2  # tables in the summary at most
 _KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = ("tables.js", "explorer.js", "page.js")  # each a function of its own
 
 
 def render(
@@ -37,7 +38,7 @@ def render(
     pairs: Mapping[str, Pairs] | None = None,
     note: str = "",
 ) -> str:
-    """The page as HTML.
+    """The page as the text of one HTML file.
 
     sections  the tables in their order; the first two of the paper's stand in the summary
     figures   {file name: (bytes, caption)}, .svg and .png of each
@@ -48,7 +49,7 @@ def render(
     note      why figures are missing, or ""
     """
     drawn, sprite = inline_svg.figures(figures)
-    script = _script()
+    script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     first = [section for section in sections if section.paper][:MAIN]
     return _template().render(
         suite=whole.suite,
@@ -87,12 +88,6 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _script() -> str:
-    """The page's own scripts, each a function of its own."""
-    names = ("tables.js", "explorer.js", "page.js")
-    return "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in names)
-
-
 def _policy(script: str) -> str:
     """Content-Security-Policy: nothing from anywhere, and no script but this very one."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -116,24 +111,15 @@ def slug(text: str) -> str:
 
 
 def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """A section for the template: its text, its sheets, its files."""
-    table = section.table
-    found = {kind: f"{table.name}.{kind}" for kind in _KINDS}
-    return {
-        "id": slug(table.name),
-        "title": section.title,
-        "paper": section.paper,
-        "caption": table.caption,
-        "marks": table.ranked,
-        "tied": table.tied,
-        "sheets": sheets(table),
-        "notes": table.notes,
-        "files": [
-            (name, kind, inline_svg.data(files[name], _KINDS[kind]))
-            for kind, name in found.items()
-            if name in files
-        ],
-    }
+    """A section for the template, with its id, sheets and files as (name, kind, address)."""
+    name = section.table.name
+    found = {kind: files.get(f"{name}.{kind}") for kind in _KINDS}
+    downloads = [
+        (f"{name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
+        for kind, content in found.items()
+        if content is not None
+    ]
+    return vars(section) | {"id": slug(name), "sheets": sheets(section.table), "files": downloads}
 
 
 def _kinds(drawn: Sequence[inline_svg.Figure]) -> list[list[dict[str, Any]]]:

@@ -102,8 +102,7 @@ def _take_definitions(root: Element, shared: dict[str, str]) -> dict[str, str]:
                 new = f"d{hashlib.sha256(markup.encode()).hexdigest()[:10]}"
                 names[old] = new
                 part.attrib["id"] = new
-                markup = _compact(ElementTree.tostring(part, encoding="unicode"))
-                shared[new] = f"<defs>{markup}</defs>"
+                shared[new] = _compact(f"<defs>{ElementTree.tostring(part, 'unicode')}</defs>")
             parent.remove(defs)
     return names
 
@@ -157,5 +156,5 @@ def jpeg(image: Image.Image, size: tuple[int, int], quality: int) -> bytes:
 
 
 def data(content: bytes, kind: str) -> str:
-    """A data: address."""
+    """The content as a data: address of that media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

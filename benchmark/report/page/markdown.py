@@ -17,11 +17,12 @@ def render(
 
     `figures`: {file name: caption} of the .png files beside it; `note`: which are left out.
     """
+    rows = [f"| {name} | {md_text(text)} |" for name, text in facts(whole)]
     parts = [
         f"# {md_text(whole.suite)}, {md_text(wording.in_short(whole, whole.tasks))}",
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
-        _two_columns(facts(whole)),
+        "\n".join(["| | |", "| :-- | :-- |", *rows]),
     ]
     for section in sections:
         name = section.table.name
@@ -67,11 +68,6 @@ def listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def _two_columns(rows: list[tuple[str, str]]) -> str:
-    lines = ["| | |", "| :-- | :-- |"]
-    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
-
-
 def _seconds(done: list[dict]) -> float:
     """All units' seconds; a stage that several records state because they share it counts once."""
     times = [(r, r.get("seconds") or {}) for r in done]
@@ -106,7 +102,4 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _range(dates: list[str]) -> str:
-    if not dates:
-        return "unknown"
-    first, last = min(dates), max(dates)
-    return first if first == last else f"{first} to {last}"
+    return " to ".join(sorted({min(dates), max(dates)})) if dates else "unknown"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from benchmark.report.bootstrap import Pairs, Row
@@ -28,23 +27,9 @@ def tiles(grid: Grid) -> list[tuple[str, str, str]]:
     ]
 
 
-@dataclass(frozen=True)
-class Leader:
-    """The best method of a task by headline mAP, the next one, and those like it.
-
-    `tied` is None where nothing was tested.
-    """
-
-    task: str
-    best: str
-    mean: float
-    following: str
-    gap: float | None
-    tied: tuple[str, ...] | None
-
-
-def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[Leader]:
-    """The leader of each task that has a result."""
+def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
+    """Of each task that has a result the best method by headline mAP, the next one with the gap to
+    it, and those `tied` with the best: None where nothing was tested."""
     out = []
     for task in grid.tasks:
         found = [(s.mean, x) for x in grid.labels if (s := grid.cell(task, x).stat("headline"))]
@@ -55,15 +40,14 @@ def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[Leader]:
         known = pairs[task].among(grid.labels) if task in pairs else None
         tied = tuple(x for x in grid.labels if x in known.tied) if known and known.best else None
         following, gap = (rest[0][1], mean - rest[0][0]) if rest else ("", None)
-        out.append(Leader(task, best, mean, following, gap, tied))
+        row = {"task": task, "best": best, "mean": mean, "following": following, "gap": gap}
+        out.append(row | {"tied": tied})
     return out
 
 
 def differences(pairs: Mapping[str, Pairs]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """(task, verdict, rows) of each; a row also has its interval's places in a picture's width."""
-    return [
-        (task, significance.verdict(found), _placed(found.table)) for task, found in pairs.items()
-    ]
+    return [(task, significance.verdict(p), _placed(p.table)) for task, p in pairs.items()]
 
 
 def _placed(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Does the order of the methods agree with the published one, and do the claimed gains show?
+"""The tables of agreement with the paper: order of the methods, and signs of the claimed gains.
 
 Only orders and signs are taken from the paper, never its numbers: at miniature scale those have
 no place beside ours.
@@ -98,7 +98,7 @@ def _agreement(rows: Mapping[str, Row], place: Place, here: list[float]) -> list
 
 
 def tau(a: Sequence[float], b: Sequence[float]) -> str:
-    """Kendall's tau-b in words; `-` where all of a or all of b are tied."""
+    """Kendall's tau-b of two lists of equal length as text; `-` where either is constant."""
     from scipy.stats import kendalltau
 
     found = float(kendalltau(a, b).statistic)

@@ -27,21 +27,12 @@ def sections(grid: Grid) -> Iterator[tuple[str, Table]]:
         return
     shown: set[tuple[str, str]] = set()
     for table in reading.load().tables.values():
-        rows = _measured(grid, table)
+        labels = [(label, row) for row in table.rows.values() for label in row.labels]
+        rows = [(x, row) for x, row in labels if any(grid.cell(t, x).done for t in table.tasks)]
         pairs = {(label, task) for label, _ in rows for task in table.tasks}
         if pairs - shown:
             shown |= pairs
             yield f"Beside {table.paper}: {table.title}", _table(grid, table, rows)
-
-
-def _measured(grid: Grid, table: PublishedTable) -> list[tuple[str, Row]]:
-    """(label, row) of every label with a result on any task of the table."""
-    return [
-        (label, row)
-        for row in table.rows.values()
-        for label in row.labels
-        if any(grid.cell(task, label).done for task in table.tasks)
-    ]
 
 
 @cache
@@ -60,9 +51,17 @@ def _table(grid: Grid, table: PublishedTable, rows: Sequence[tuple[str, Row]]) -
         entries = [_entries(grid.cell(task, x), table, row, c, notes) for x, row, c in lines]
         blocks.append(Block(task, columns, tuple(each[: len(columns)] for each in entries)))
     labels = list(dict.fromkeys(label for label, _ in rows))
+    done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
+    backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
+    caption = (
+        f"{table.title}, {about(grid, tasks)}: mAP in percent measured here ({backbones}; mean ± "
+        f"sample standard deviation over n units) beside {table.paper} of {table.source}. "
+        "Gap: measured less published; in 2 std: whether it is no more than two of our standard "
+        "deviations; logged: what the authors' log of the same run says. Small numbers: notes."
+    )
     return Table(
         name=f"beside_{table.name}",
-        caption=_caption(grid, table, tasks, labels),
+        caption=caption,
         labels=tuple(f"{label} {column}" for label, _, column in lines),
         blocks=tuple(blocks),
         notes=(*gaps(grid, tasks, labels), *(f"[{n}] {text}" for text, n in notes.items())),
@@ -85,13 +84,13 @@ def _entries(
     """The entries of COLUMNS and LOGGED in one row."""
     place = Place(cell.task, column.partition(", ")[0])
     printed, logged = row.printed.get(place), row.logged.get(place)
-    second = cell.column(row.also) if row.also else None
-    found = second if ", " in column else cell.column(place.column)
-    if ", " in column and second is None:  # such as the redraw, which VOC has none of
+    also = cell.column(row.also) if row.also else None
+    found = also if ", " in column else cell.column(place.column)
+    if ", " in column and also is None:  # such as the redraw, which VOC has none of
         return (Entry(),) * len(COLUMNS + LOGGED)
     flags = [*_flags().get(Spot(table.name, row.name, place), ())]
     if place == table.places_of(cell.task)[0]:
-        flags += [row.also_note] * bool(second)
+        flags += [row.also_note] * bool(also)
         flags += [f"published with {row.backbone}"] * bool(row.backbone) + [*row.notes]
     mark = _mark(notes, flags) if printed is not None else ""
     return (
@@ -118,14 +117,3 @@ def _compared(found: Stat | None, theirs: float | None) -> list[Entry]:
 
 def _number(number: float | None, decimals: int) -> str:
     return "-" if number is None else f"{number:.{decimals}f}"
-
-
-def _caption(grid: Grid, table: PublishedTable, tasks: Sequence[str], labels: Sequence[str]) -> str:
-    done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
-    backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
-    return (
-        f"{table.title}, {about(grid, tasks)}: mAP in percent measured here ({backbones}; mean ± "
-        f"sample standard deviation over n units) beside {table.paper} of {table.source}. "
-        "Gap: measured less published; in 2 std: whether it is no more than two of our standard "
-        "deviations; logged: what the authors' log of the same run says. Small numbers: notes."
-    )

@@ -12,7 +12,7 @@ from benchmark.common.text import aligned
 from benchmark.report.grid import Grid, restrictions, shots
 from benchmark.report.tables.table import Entry, Line, Table
 
-TIED = "†"
+DAGGER = "†"
 _SAME = "is not distinguishable from the best of its column (see significance.md)."
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -59,7 +59,7 @@ def plain(entry: Entry) -> str:
         return f"{entry.word} [{entry.mark}]" if entry.mark else entry.word
     std = "-" if entry.stat.std is None else f"{entry.stat.std:.2f}"
     count = f" ({entry.count})" if entry.count else ""
-    return f"{entry.stat.mean:.2f} ± {std}{count}{TIED if entry.tied else ''}"
+    return f"{entry.stat.mean:.2f} ± {std}{count}{DAGGER if entry.tied else ''}"
 
 
 def files(table: Table, grid: Grid) -> dict[str, bytes]:
@@ -75,7 +75,7 @@ def files(table: Table, grid: Grid) -> dict[str, bytes]:
 def markdown(table: Table) -> str:
     """The table under its caption: one grid per task when stacked, else one for all blocks."""
     marks = " **Best** and *second* of each column are marked." if table.ranked else ""
-    marks += f" {TIED} {_SAME}" if table.tied else ""
+    marks += f" {DAGGER} {_SAME}" if table.tied else ""
     parts = [md_text(table.caption) + marks]
     for title, head, rows in _grids(table, table.stacked):
         parts += [f"### {md_text(title)}"] if title else []
@@ -109,11 +109,11 @@ def _grids(table: Table, stacked: bool) -> list[tuple[str, Sequence[str], list[L
 def text(table: Table, width: int = 100) -> str:
     """The table for a terminal: aligned columns, the best of each column with a star."""
     marks = " * marks the best of a column." if table.ranked else ""
-    marks += f" {TIED} {_SAME}" if table.tied else ""
+    marks += f" {DAGGER} {_SAME}" if table.tied else ""
     lines = textwrap.wrap(table.caption + marks, width)
-    beside = _lines(table, stacked=False)
-    narrow = not table.stacked and max(map(len, beside)) <= width
-    lines += beside if narrow else _lines(table, stacked=True)
+    one = _lines(table, stacked=False)
+    fits = not table.stacked and max(map(len, one)) <= width
+    lines += one if fits else _lines(table, stacked=True)
     for note in table.notes:
         lines += textwrap.wrap(note, width, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
@@ -221,12 +221,10 @@ def csv_as_shown(table: Table, grid: Grid) -> str:
     named = any(block.name for block in table.blocks)
     columns = zip(*(row for block in table.blocks for row in block.rows), strict=True)
     kinds = [(any(e.stat for e in column), any(e.mark for e in column)) for column in columns]
-    endings = [
-        (("_mean", "_std", "_n") if measured else ("",)) + ("_notes",) * noted
-        for measured, noted in kinds
-    ]
-    names = zip(table.blocks[0].columns, endings, strict=True)
-    heads = [f"{name}{ending}" for name, each in names for ending in each]
+    heads = []
+    for name, (measured, noted) in zip(table.blocks[0].columns, kinds, strict=True):
+        heads += [f"{name}_{part}" for part in ("mean", "std", "n")] if measured else [name]
+        heads += [f"{name}_notes"] * noted
     out = [["scale", *["task"] * named, *table.factors, *heads]]
     for block in table.blocks:
         for texts, row in table.lines([block]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -51,7 +52,7 @@ def oracle(grid: Grid) -> Table | None:
 
 def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
     """Where some epochs could not be evaluated: the best epoch is one of the others."""
-    for task, label in ((task, label) for task in tasks for label in labels):
+    for task, label in itertools.product(tasks, labels):
         reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
         for reason in filter(None, reasons):
             yield f"{label} on {task}: not every epoch was evaluated ({reason})"

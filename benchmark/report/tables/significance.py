@@ -22,10 +22,8 @@ def files(found: Mapping[str, Pairs], grid: Grid) -> dict[str, bytes]:
         for row in pairs.table:
             values = [getattr(row, name) for name in COLUMNS[:-1]]
             rows.append([grid.scale, task, *values, "yes" if row.real else "no"])
-    return {
-        "significance.md": markdown(found, grid).encode(),
-        "significance.csv": csv_text(rows).encode(),
-    }
+    texts = {"md": markdown(found, grid), "csv": csv_text(rows)}
+    return {f"significance.{kind}": text.encode() for kind, text in texts.items()}
 
 
 def caption(found: Mapping[str, Pairs], grid: Grid) -> str:
@@ -42,7 +40,7 @@ def caption(found: Mapping[str, Pairs], grid: Grid) -> str:
 
 
 def markdown(found: Mapping[str, Pairs], grid: Grid) -> str:
-    """A table a task; the pairs with the task's best method come first."""
+    """significance.md: a table a task; the pairs with the task's best method come first."""
     parts = ["# Which differences are real", md_text(caption(found, grid))]
     for task, pairs in found.items():
         head = ("better", "worse", "difference", "95 % interval", "spread", "n", "real")

@@ -48,11 +48,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """`stacked`: Markdown shows the blocks below each other, not side by side; plain text does so
-    as well where they are too wide.
+    """A table of the report: blocks side by side, a row a label, notes below.
 
-    `rows` are the texts of the leading columns, which `factors` head; without, the labels.
-    `of_cells`: each field is a metric of a label on a task, so that its CSV can say more than it.
+    stacked    Markdown shows the blocks below each other; plain text too, where they are too wide
+    factors    heads of the leading columns
+    rows       texts of the leading columns; without, the labels
+    of_cells   each field is a metric of a label on a task, so that the CSV can say more than it
     """
 
     name: str
@@ -113,8 +114,8 @@ def stacked(
         heads = (*columns, "n")
         headlines = tuple(task if name == "total" else "" for name in heads)
         blocks.append(Block(task, heads, _ranked(heads, rows), headlines))
-    notes = tuple(gaps(grid, tasks, labels))
-    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=len(blocks) != 2)
+    notes = gaps(grid, tasks, labels)
+    return Table(name, caption, tuple(labels), tuple(blocks), tuple(notes), len(blocks) != 2)
 
 
 def few_shot(grid: Grid) -> Table | None:
@@ -128,13 +129,9 @@ def few_shot(grid: Grid) -> Table | None:
         datasets.setdefault(dataset, []).append((column, task))
     blocks = []
     for dataset, members in datasets.items():
-        columns = tuple(column for column, _ in members)
-        rows = [
-            [_entry(grid.cell(task, label), "novel", counted=True) for _, task in members]
-            for label in labels
-        ]
-        headlines = tuple(task for _, task in members)
-        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines))
+        columns, tasks = zip(*members, strict=True)
+        rows = [[_entry(grid.cell(t, x), "novel", counted=True) for t in tasks] for x in labels]
+        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines=tasks))
     caption = (
         f"Few-shot tasks (the paper's Table II), {about(grid, grid.few_shot)}: mAP over the novel "
         "classes in percent; mean ± sample standard deviation over the episodes (n in parentheses)."
