@@ -54,8 +54,8 @@ def write(
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
     note = predictions.absent(grid, results, images)
-    files["report.md"] = markdown.page(whole, parts, captions, note).encode()
-    files["index.html"] = html.page(
+    files["report.md"] = markdown.render(whole, parts, captions, note).encode()
+    files["index.html"] = html.render(
         whole, parts, drawn, files, results, images, pairs, note
     ).encode()
     _replace(results / "report", files)

@@ -1,4 +1,4 @@
-"""Is a difference real? Paired bootstrap over test images for each pair of methods on a task."""
+"""Which differences are real: paired bootstrap over test images of each two methods on a task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ import numpy as np
 from benchmark.common import files
 from benchmark.records.scores import FIELD, read_scores, read_truth
 from benchmark.report import resampling
-from benchmark.report.grid import Cell, Grid, stat
+from benchmark.report.grid import Cell, Grid, paired, stat
 
 FILE = "significance.json"
 _RULE = 1  # raise it when the numbers in the file would change
+Repeat = tuple[int, int | None]  # seed, episode
 
 
 @dataclass(frozen=True)
@@ -84,22 +85,25 @@ def significance(grid: Grid, results: Path) -> dict[str, Pairs]:
               under the hashes of the scores that it rests on, and read from there next time,
               also where the scores themselves are gone.
     """
-    results = Path(results)
     path = results / "report" / FILE
     known = _kept(path)
     kept, found = dict(known), {}
     for task in grid.tasks:
-        cells = {x: grid.cell(task, x) for x in grid.labels if grid.cell(task, x).done}
-        rows = pairs(cells, results, kept)
-        if rows:
-            found[task] = judged(task, _means(cells), rows)
+        cells = {x: grid.cell(task, x) for x in grid.labels}
+        means = {x: s.mean for x, cell in cells.items() if (s := cell.stat("headline"))}
+        if rows := _rows(cells, means, results, kept):
+            found[task] = judged(task, means, rows)
     if kept != known:
         _keep(path, kept)
     return found
 
 
 def judged(task: str, means: Mapping[str, float], rows: Sequence[Row]) -> Pairs:
-    """The best label, and those that cannot be told from it, given the rows of all pairs."""
+    """The Pairs of a task: the best label, and those whose difference from it is not real.
+
+    means   label -> mean mAP in percent, of all labels with results
+    rows    a Row of each two labels that were compared
+    """
     compared = {label for row in rows for label in (row.a, row.b)}
     first = max(means, key=means.get, default=None)
     best = first if first in compared else None
@@ -110,28 +114,28 @@ def judged(task: str, means: Mapping[str, float], rows: Sequence[Row]) -> Pairs:
     return Pairs(task, means, best, frozenset(tied), ordered, without)
 
 
-def pairs(
-    cells: Mapping[str, Cell], results: Path, kept: dict[str, list] | None = None
+def _rows(
+    cells: Mapping[str, Cell], means: Mapping[str, float], results: Path, kept: dict[str, list]
 ) -> list[Row]:
     """A row for each two labels of one task whose scores are there, or were when last asked.
 
     kept   the numbers of pairs computed before; new ones are put there
     """
-    kept = {} if kept is None else kept
-    means, rows = _means(cells), []
-    turns = {label: found for label, cell in cells.items() if (found := _turns(cell))}
-    resampled: dict[str, dict[Hashable, np.ndarray]] = {}
-    for one, other in itertools.combinations([x for x in means if x in turns], 2):
-        a, b = (one, other) if means[one] >= means[other] else (other, one)
-        of = _identity(*((cells[x].expected == 1, turns[x]) for x in (a, b)))
-        if of not in kept:
+    rows, resampled = [], {}
+    stored = {x: [r for r in cells[x].done if r.get(FIELD)] for x in means}
+    scored = {x: {(r["seed"], r["episode"]): r for r in each} for x, each in stored.items() if each}
+    for pair in itertools.combinations(scored, 2):
+        a, b = pair if means[pair[0]] >= means[pair[1]] else pair[::-1]
+        single = cells[a].expected == 1, cells[b].expected == 1
+        identity = _identity(zip(single, (scored[a], scored[b]), strict=True))
+        if identity not in kept:
             for label in {a, b} - resampled.keys():
-                resampled[label] = _resampled(turns[label], results)
-            gaps = _gaps(*((cells[x].expected == 1, resampled[x]) for x in (a, b)))
-            if gaps:
-                kept[of] = list(compared(gaps))
-        if of in kept:
-            rows.append(Row(a, b, *kept[of]))
+                resampled[label] = _resampled(scored[label], results)
+            both = paired(resampled[a], resampled[b], single)
+            if gaps := [one - other for one, other in both if one.shape == other.shape]:
+                kept[identity] = list(compared(gaps))
+        if identity in kept:
+            rows.append(Row(a, b, *kept[identity]))
     return rows
 
 
@@ -159,42 +163,21 @@ def student(std: float | None, n: int) -> float:
     return float(stdtrit(n - 1, 0.5 + resampling.LEVEL / 200)) * std / math.sqrt(n)
 
 
-def _means(cells: Mapping[str, Cell]) -> dict[str, float]:
-    return {label: found.mean for label, cell in cells.items() if (found := cell.stat("headline"))}
-
-
-def _turns(cell: Cell) -> dict[Hashable, dict]:
-    """(seed, episode) -> the record, of those that have stored scores."""
-    return {(r["seed"], r["episode"]): r for r in cell.done if r.get(FIELD)}
-
-
-def _resampled(turns: Mapping[Hashable, dict], results: Path) -> dict[Hashable, np.ndarray]:
-    """(seed, episode) -> mAP (1 + R,), or nothing if the scores of any are not to be read."""
-    found = {turn: mean_ap(results, record) for turn, record in turns.items()}
+def _resampled(records: Mapping[Repeat, dict], results: Path) -> dict[Repeat, np.ndarray]:
+    """The mAP (1 + R,) of each repeat, or nothing if the scores of any are not to be read."""
+    found = {repeat: mean_ap(results, record) for repeat, record in records.items()}
     return {} if any(values is None for values in found.values()) else found
 
 
-def _gaps(*sides: tuple[bool, Mapping[Hashable, np.ndarray]]) -> list[np.ndarray]:
-    """The differences (1 + R,), turn by turn, of two labels' mAPs; none where they share none.
-
-    The only unit of a label that is expected to have one stands for every turn of the other.
-    """
-    (one, a), (other, b) = sides
-    if one and len(a) == 1:
-        a = dict.fromkeys(b, next(iter(a.values())))
-    elif other and len(b) == 1:
-        b = dict.fromkeys(a, next(iter(b.values())))
-    return [a[turn] - b[turn] for turn in a if turn in b and a[turn].shape == b[turn].shape]
-
-
-def _identity(*sides: tuple[bool, Mapping[Hashable, dict]]) -> str:
-    """What the numbers of a pair depend on, as a hash; no labels."""
+def _identity(sides: Iterable[tuple[bool, Mapping[Repeat, dict]]]) -> str:
+    """What the numbers of a pair depend on, as a hash: of each side whether it has a single unit,
+    and its records by repeat; no labels."""
     rule = [_RULE, resampling.RESAMPLES, resampling.SEED, resampling.LEVEL]
-    of = [
-        [single, [[*turn, r["split_sha256"], r[FIELD]] for turn, r in turns.items()]]
-        for single, turns in sides
+    sources = [
+        [single, [[*repeat, r["split_sha256"], r[FIELD]] for repeat, r in records.items()]]
+        for single, records in sides
     ]
-    return hashlib.sha256(json.dumps([rule, of]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([rule, sources]).encode()).hexdigest()[:32]
 
 
 def _kept(path: Path) -> dict[str, list]:
@@ -202,12 +185,12 @@ def _kept(path: Path) -> dict[str, list]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
-            return {of: row for of, row in found.items() if isinstance(row, list) and len(row) == 5}
+            return {key: x for key, x in found.items() if isinstance(x, list) and len(x) == 5}
     return {}
 
 
 def _keep(path: Path, kept: Mapping[str, list]) -> None:
     """Best left alone where the folder is read-only: it only saves time."""
-    lines = ",\n".join(f"{json.dumps(of)}: {json.dumps(row)}" for of, row in kept.items())
-    with contextlib.suppress(OSError), files.atomic(path) as beside:
-        beside.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in kept.items())
+    with contextlib.suppress(OSError), files.atomic(path) as temporary:
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")

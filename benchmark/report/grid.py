@@ -6,16 +6,25 @@ import math
 import re
 import statistics
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from benchmark.common.errors import InputError
+from benchmark.records import store
 from benchmark.suites.tables import TableSpec
+from benchmark.suites.unit import Unit
 
-if TYPE_CHECKING:
-    from benchmark.suites.unit import Unit
+METRIC = {  # a table's column -> what `value` knows it by
+    "total": "map",
+    "novel": "headline",
+    "softmax": "map_softmax",
+    "redraw": "map_redraw",
+    "last": "oracle_last",
+    "gap": "oracle_gap",
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,22 @@ def stat(values: Iterable[float | None]) -> Stat | None:
     return Stat(statistics.fmean(kept), std, len(kept))
 
 
+def paired(a: Mapping, b: Mapping, single: tuple[bool, bool]) -> list[tuple[Any, Any]]:
+    """What two methods have of the same seed or episode, given {seed or episode: value} of each.
+
+    single   whether a method, being deterministic, has but one unit; its value, if there, stands
+             for every seed or episode of the other
+    """
+    if single[0] and len(a) == 1:
+        a = dict.fromkeys(b, next(iter(a.values())))
+    elif single[1] and len(b) == 1:
+        b = dict.fromkeys(a, next(iter(b.values())))
+    return [(a[repeat], b[repeat]) for repeat in a if repeat in b]
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What is known about one method on one task: a record per unit, at most."""
+    """The records of one method on one task, at most one for each of the `expected` units."""
 
     task: str
     label: str
@@ -65,14 +87,15 @@ class Cell:
     @property
     def state(self) -> str:
         """done (at least one number), skipped, failed, or missing."""
-        for name in ("done", "skipped", "failed"):
-            if getattr(self, name):
-                return name
-        return "missing"
+        return next((x for x in ("done", "skipped", "failed") if getattr(self, x)), "missing")
 
     def stat(self, metric: str) -> Stat | None:
         """Mean, std and n of a metric over the done units. `headline`: novel, else total mAP."""
         return stat(value(record, metric) for record in self.done)
+
+    def column(self, name: str) -> Stat | None:
+        """The same of what a table's column of that name shows: `total`, `novel`, `softmax`, ..."""
+        return self.stat(METRIC.get(name, name))
 
 
 def value(record: dict, metric: str) -> float | None:
@@ -92,11 +115,14 @@ def value(record: dict, metric: str) -> float | None:
     return metrics.get(metric)
 
 
-def preprocess(record: dict) -> str:
-    """How the unit's images were made to fit; records from before there was a choice: CLIP's."""
-    from benchmark.records.store import LATER
+def class_stat(records: Iterable[dict], name: str, field: str = "per_class_ap") -> Stat | None:
+    """Mean, std and n over records of a class's AP in percent, or of its `train_counts`."""
+    return stat((record.get(field) or {}).get(name) for record in records)
 
-    return record.get("preprocess", LATER["preprocess"])
+
+def preprocess(record: dict) -> str:
+    """The name of the unit's preprocessing; CLIP's in records from before there was a choice."""
+    return record.get("preprocess", store.LATER["preprocess"])
 
 
 def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
@@ -113,16 +139,21 @@ def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
     return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
 
 
+def first_record(grid: Grid, task: str, label: str) -> dict:
+    """The record of the label's first seed or episode that is done; there has to be one."""
+    done = grid.cell(task, label).done
+    return min(done, key=lambda r: (r.get("seed") or 0, r.get("episode") or 0))
+
+
 def _failure(record: dict) -> str:
     if record.get("kind") == "input":
         return _line(record.get("error"))
-    return _line(record.get("traceback"), last=True)
+    return _line("".join((record.get("traceback") or "").strip().splitlines()[-1:]))
 
 
-def _line(text: str | None, last: bool = False) -> str:
-    """One short line: the text's last one, or all of them joined."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    return textwrap.shorten(lines[-1] if last else " ".join(lines), 160) if lines else "no reason"
+def _line(text: str | None) -> str:
+    """The text as one short line."""
+    return textwrap.shorten(text or "", 160) or "no reason"
 
 
 @dataclass(frozen=True)
@@ -140,6 +171,7 @@ class Grid:
 
     @property
     def tasks(self) -> tuple[str, ...]:
+        """All tasks, the long-tailed ones first."""
         return self.long_tailed + self.few_shot
 
     @property
@@ -148,11 +180,16 @@ class Grid:
         used = (r for c in self.cells.values() for r in (*c.done, *c.skipped, *c.failed))
         return list({record["key"]: record for record in used}.values())
 
+    def counts(self) -> Counter[str]:
+        """How many units are done, skipped and failed."""
+        return Counter(record.get("status") for record in self.records)
+
     def labels_of(self, tasks: Sequence[str]) -> list[str]:
         """The labels that have a unit in any of the tasks."""
         return [name for name in self.labels if any((t, name) in self.cells for t in tasks)]
 
     def cell(self, task: str, label: str) -> Cell:
+        """The cell, without a unit where the suite has none."""
         return self.cells.get((task, label)) or Cell(task, label, expected=0)
 
 
@@ -164,29 +201,27 @@ def gather(units: Sequence[Unit], results: Path) -> Grid:
     """
     if not units:
         raise InputError(f"{results}: no units to report; check --tasks, --methods and --seeds")
-    by_key = _by_key(load(results / "records"))
-    keys = {unit.key for unit in units}
-    members: dict[tuple[str, str], dict[str, Unit]] = {}
+    by_key: dict[str, list[dict]] = {}
+    for record in load(results / "records"):
+        by_key.setdefault(record.get("key", ""), []).append(record)
+    keys = dict.fromkeys(unit.key for unit in units)
+    members: dict[tuple[str, str], dict[str, None]] = {}
     for unit in units:
-        members.setdefault((unit.task, unit.label), {})[unit.key] = unit
-    cells = {at: _cell(at, list(group), by_key) for at, group in members.items()}
+        members.setdefault((unit.task, unit.label), {})[unit.key] = None
+    suites = {r.get("suite") for key in keys for r in by_key.get(key, [])} - {None}
+    few = {u.task: u.episode is not None or shots(u.task) is not None for u in units}
     grid = Grid(
-        suite=_suite(by_key, keys, results),
+        suite=min(suites, default=results.parent.name),
         scale=units[0].scale,
-        long_tailed=tuple(dict.fromkeys(u.task for u in units if not few_shot(u))),
-        few_shot=tuple(dict.fromkeys(u.task for u in units if few_shot(u))),
+        long_tailed=tuple(task for task in few if not few[task]),
+        few_shot=tuple(task for task in few if few[task]),
         labels=tuple(dict.fromkeys(u.label for u in units)),
-        cells=cells,
+        cells={at: _cell(at, list(group), by_key) for at, group in members.items()},
         unused=sum(len(group) for key, group in by_key.items() if key not in keys),
         units=len(keys),
     )
-    check_splits(grid, results)
+    _check_splits(grid, results)
     return grid
-
-
-def few_shot(unit: Unit) -> bool:
-    """Whether a unit belongs in the few-shot table."""
-    return unit.episode is not None or shots(unit.task) is not None
 
 
 def shots(task: str) -> tuple[str, str] | None:
@@ -197,16 +232,7 @@ def shots(task: str) -> tuple[str, str] | None:
 
 def load(folder: Path) -> list[dict]:
     """Every record and error record below `folder`; none where there are none."""
-    from benchmark.records import store
-
     return store.load(folder)
-
-
-def _by_key(found: list[dict]) -> dict[str, list[dict]]:
-    out: dict[str, list[dict]] = {}
-    for record in found:
-        out.setdefault(record.get("key", ""), []).append(record)
-    return out
 
 
 def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:
@@ -215,45 +241,24 @@ def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -
     order = {"done": 0, "skipped": 1, "failed": 2}
     kept: dict[str, list[dict]] = {name: [] for name in order}
     for key in keys:
-        ranked = sorted(
-            (r for r in by_key.get(key, []) if r.get("status") in order),
-            key=lambda r: (order[r["status"]], r.get("label") != at[1]),
-        )
-        if ranked:
-            kept[ranked[0]["status"]].append(ranked[0])
+        known = [r for r in by_key.get(key, []) if r.get("status") in order]
+        if known:
+            best = min(known, key=lambda r: (order[r["status"]], r.get("label") != at[1]))
+            kept[best["status"]].append(best)
     return Cell(*at, len(keys), *(tuple(kept[name]) for name in order))
 
 
-def check_splits(grid: Grid, results: Path) -> None:
+def _check_splits(grid: Grid, results: Path) -> None:
     """InputError when one task's records were made on different splits."""
     for task in grid.tasks:
-        hashes = {
-            record["split_sha256"]
-            for label in grid.labels
-            for record in (*grid.cell(task, label).done, *grid.cell(task, label).skipped)
-            if record.get("split_sha256")
-        }
+        cells = (grid.cell(task, label) for label in grid.labels)
+        hashes = {r.get("split_sha256") for c in cells for r in (*c.done, *c.skipped)} - {None, ""}
         if len(hashes) > 1:
             short = ", ".join(sorted(h[:10] for h in hashes))
             raise InputError(
                 f"{results / 'records'}: task {task} mixes records of different splits "
                 f"(split_sha256 {short}); move those of one split away or use another --results-dir"
             )
-
-
-def _suite(by_key: dict[str, list[dict]], keys: set[str], results: Path) -> str:
-    named = {r.get("suite") for key in keys for r in by_key.get(key, [])} - {None}
-    return sorted(named)[0] if named else results.parent.name
-
-
-METRIC = {  # column -> record
-    "total": "map",
-    "novel": "headline",
-    "softmax": "map_softmax",
-    "redraw": "map_redraw",
-    "last": "oracle_last",
-    "gap": "oracle_gap",
-}
 
 
 def in_order(tasks: Iterable[str]) -> list[str]:
@@ -266,14 +271,14 @@ def drawn_labels(grid: Grid, tasks: Sequence[str]) -> list[str]:
     return [x for x in grid.labels_of(tasks) if any(grid.cell(t, x).done for t in tasks)]
 
 
-def labels_of(grid: Grid, layout: TableSpec) -> list[str]:
-    """The layout's labels that have a unit on any long-tailed task, in its order."""
-    return [x for x in layout.rows if any((task, x) in grid.cells for task in grid.long_tailed)]
+def labels_of(grid: Grid, spec: TableSpec) -> list[str]:
+    """The table's labels that have a unit on any long-tailed task, in its order."""
+    return [x for x in spec.rows if any((task, x) in grid.cells for task in grid.long_tailed)]
 
 
-def tasks_of(grid: Grid, layout: TableSpec) -> list[str]:
-    """The long-tailed tasks with a unit of the layout: those that it names, then the others."""
-    labels = labels_of(grid, layout)
+def tasks_of(grid: Grid, spec: TableSpec) -> list[str]:
+    """The long-tailed tasks with a unit of the table: those that it names, then the others."""
+    labels = labels_of(grid, spec)
     found = [t for t in grid.long_tailed if any((t, x) in grid.cells for x in labels)]
-    others = [t for t in in_order(found) if t not in layout.tasks]
-    return [t for t in layout.tasks if t in found] + others
+    others = [t for t in in_order(found) if t not in spec.tasks]
+    return [t for t in spec.tasks if t in found] + others

@@ -32,7 +32,7 @@ def count(cell: Cell) -> str:
 
 
 def named(grid: Grid, task: str, label: str) -> str:
-    """A legend's entry: the label and the n behind its numbers."""
+    """A legend's entry: the label and the n behind its numbers, such as `coop (n = 3)`."""
     return f"{label} (n = {count(grid.cell(task, label))})"
 
 

@@ -62,7 +62,7 @@ def page(grid, drawn, pairs=None, **kwargs):
     files = {}
     for part in parts:
         files |= formats.files(part.table, grid)
-    return html.page(grid, parts, drawn, files, pairs=pairs, **kwargs)
+    return html.render(grid, parts, drawn, files, pairs=pairs, **kwargs)
 
 
 def pairs():

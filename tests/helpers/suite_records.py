@@ -7,7 +7,7 @@ import io
 import json
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmark.suites.unit import Unit
@@ -134,6 +134,18 @@ def failed(u: Unit, error: str) -> dict:
 def rows(text: str, name: str = "method") -> dict[tuple[str, str], dict[str, str]]:
     """The rows of a table's CSV file by task and label."""
     return {(row["task"], row[name]): row for row in csv.DictReader(io.StringIO(text))}
+
+
+def draw_only(monkeypatch, *figures: Callable) -> None:
+    """From here on a report draws only these of its figures: drawing takes most of its time."""
+    from benchmark.report.figures import draw
+
+    every = draw._kinds
+
+    def chosen(*parts):
+        return [kind for kind in every(*parts) if kind[0] in figures]
+
+    monkeypatch.setattr(draw, "_kinds", chosen)
 
 
 def store(results: Path, records: Sequence[dict]) -> Path:

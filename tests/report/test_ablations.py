@@ -14,7 +14,7 @@ from benchmark import report
 from benchmark.data.tasks import TaskInfo
 from benchmark.method.discovery import discover, hyperparameters
 from benchmark.method.registry import MethodInfo
-from benchmark.report.figures import draw, sensitivity
+from benchmark.report.figures import bars, sensitivity
 from benchmark.report.grid import gather
 from benchmark.report.tables import ablations, formats
 from benchmark.suites import expand, load, suite
@@ -153,13 +153,22 @@ def units_of(tasks=TASKS):
     return found
 
 
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Only the figures of groups and of sensitivity are drawn."""
+    fakes.draw_only(monkeypatch, bars.groups_of, sensitivity.figures)
+
+
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
+def arranged(tmp_path_factory):
+    """Records with a suite's own tables and their report: (units, records, results folder)."""
     results = tmp_path_factory.mktemp("ablations") / "s" / "miniature"
     units = units_of()
     records = [fakes.record(u) for u in units]
     fakes.store(results, records)
-    report.write(units, results, ARRANGED)
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.draw_only(patch, bars.groups_of, sensitivity.figures)
+        report.write(units, results, ARRANGED)
     return units, records, results
 
 
@@ -168,8 +177,8 @@ def rows(results, name):
     return {(r["task"], r["label"]): r for r in csv.DictReader(io.StringIO(text))}
 
 
-def test_numbers_of_the_tables_are_those_of_the_records(full):
-    _, records, results = full
+def test_numbers_of_the_tables_are_those_of_the_records(arranged):
+    _, records, results = arranged
     found = rows(results, "ablation_losses") | rows(results, "ablation_alpha")
     assert found.keys() == {(t, x) for t in TASKS for x in ("zeroshot", "a", *VALUES)}
     metrics = {"total": "map", "tail": "tail", "softmax": "map_softmax"}
@@ -186,8 +195,8 @@ def test_numbers_of_the_tables_are_those_of_the_records(full):
     assert found["voc-lt", "x-1"]["alpha"] == "0.5"
 
 
-def test_files_and_page(full):
-    folder = full[2] / "report"
+def test_files_and_page(arranged):
+    folder = arranged[2] / "report"
     names = {p.name for p in folder.iterdir()}
     for stem in ("ablation_losses", "ablation_alpha"):
         assert {f"{stem}.{kind}" for kind in ("md", "csv", "tex")} <= names
@@ -208,8 +217,9 @@ def test_files_and_page(full):
     assert "## Losses" in page and "(ablation_alpha.csv)" in page and "(sensitivity.png)" in page
 
 
-def test_general_tables_leave_out_what_only_a_suites_table_shows(full, tmp_path):
-    units, _, results = full
+@pytest.mark.usefixtures("few_figures")
+def test_general_tables_leave_out_what_only_a_suites_table_shows(arranged, tmp_path):
+    units, _, results = arranged
     lt = (results / "report" / "table_lt.csv").read_text()
     assert "zeroshot" in lt and "coop" in lt and "x-1" not in lt and "lt,a," not in lt
     few = (results / "report" / "table_fs.csv").read_text()
@@ -235,8 +245,8 @@ def test_a_missing_unit_is_a_dash_with_its_count(tmp_path):
     assert [x for x, _ in sensitivity.points(grid, ALPHA, "coco-lt")] == [0.0, 1.0]
 
 
-def test_points_of_a_curve_are_by_value_and_need_two(full, tmp_path):
-    units, records, results = full
+def test_points_of_a_curve_are_by_value_and_need_two(arranged, tmp_path):
+    units, records, results = arranged
     found = sensitivity.points(gather(units, results), ALPHA, "voc-lt")
     assert [x for x, _ in found] == [0.0, 0.5, 1.0]
     for (x, ys), label in zip(found, VALUES, strict=True):
@@ -247,11 +257,11 @@ def test_points_of_a_curve_are_by_value_and_need_two(full, tmp_path):
     assert not list(sensitivity.figures(gather(one, results), ARRANGED))
 
 
-def test_labels_of_the_same_settings_count_once(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("no_figures")
+def test_labels_of_the_same_settings_count_once(tmp_path):
     units = fakes.units(("a",), ("coco-lt",))
     twins = units + [replace(u, label="zeroshot") for u in units]
     fakes.store(tmp_path, [fakes.record(u) for u in units])
-    monkeypatch.setattr(draw, "_kinds", lambda *parts: ())
     page = report.write(twins, tmp_path, ARRANGED).read_text()
     assert "| records | 3 of 3 units done |" in page
     assert "| computing time | 0.5 minutes" in page  # three times 9.5 seconds
@@ -271,8 +281,9 @@ def test_a_stage_that_units_share_counts_once():
     assert markdown._seconds(done) == 4 * 3.0 + 40.5 + 41.25
 
 
-def test_the_report_repeats_byte_for_byte(full, tmp_path):
-    units, records, results = full
+@pytest.mark.usefixtures("few_figures")
+def test_the_report_repeats_byte_for_byte(arranged, tmp_path):
+    units, records, results = arranged
     fakes.store(tmp_path, list(reversed(records)))
     folder = report.write(units, tmp_path, ARRANGED).parent
     for name in ("sensitivity.svg", "sensitivity.png", "report.md", "ablation_alpha.csv"):

@@ -9,22 +9,6 @@ from tests.helpers import browser
 from tests.helpers import report_page as fake
 from tests.helpers.report_page import HOSTILE, METHODS
 
-
-@pytest.fixture(scope="module")
-def drawn():
-    return fake.drawn()
-
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    return fake.grid(tmp_path_factory.mktemp("page") / "cimlic" / "miniature")
-
-
-@pytest.fixture(scope="module")
-def text(grid, drawn):
-    return fake.page(grid, drawn, fake.pairs())
-
-
 CONTRAST = """
 const channels = (text) => text.match(/[\\d.]+/g).map(Number);
 const light = ([r, g, b]) => {
@@ -57,14 +41,6 @@ def address(text, tmp_path_factory):
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if reason := browser.missing():
-        pytest.skip(reason)
-    with browser.opened() as driver:
-        yield driver
-
-
 @pytest.fixture
 def seen(chromium, address):
     """The page, loaded anew at 1280 pixels; the test fails if the console had to say anything."""
@@ -93,11 +69,11 @@ def emulate(driver, **features):
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": named})
 
 
-def test_a_head_sorts_by_numbers_and_back(seen, grid):
+def test_a_head_sorts_by_numbers_and_back(seen, hostile):
     before = order(seen)
     head = seen.find_elements("css selector", "#table-lt thead tr:last-child th")[1]
     task = one(seen, "#table-lt .heads th").text
-    means = {x: grid.cell(task, x).stat("map").mean for x in grid.labels}
+    means = {x: hostile.cell(task, x).stat("map").mean for x in hostile.labels}
     best = sorted(means, key=means.get, reverse=True)
     button = head.find_element("css selector", "button")
     states = []
@@ -158,7 +134,7 @@ def choose(driver, select, text):
     Select(one(driver, select)).select_by_visible_text(text)
 
 
-def test_the_explorer_shows_a_class(seen, grid):
+def test_the_explorer_shows_a_class(seen, hostile):
     choose(seen, "#ex-task", "coco-lt")
     choose(seen, "#ex-task", "voc-lt")
     choose(seen, "#ex-class", "sheep (5)")
@@ -166,7 +142,7 @@ def test_the_explorer_shows_a_class(seen, grid):
     assert one(seen, "#ex-chips").text.split("\n") == ["voc-lt", "tail", "5 training images"]
     lines = [row.text for row in seen.find_elements("css selector", "#ex-aps tbody tr")]
     for label in METHODS:
-        found = stat(r["per_class_ap"]["sheep"] for r in grid.cell("voc-lt", label).done)
+        found = stat(r["per_class_ap"]["sheep"] for r in hostile.cell("voc-lt", label).done)
         line = next(x for x in lines if x.startswith(label))
         assert f"{found.mean:.2f}" in line
     one(seen, "#ex-next").click()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.report.figures import bars, cost, draw, frequency, gains, loss_curves, style
+from benchmark.report import PLAIN
+from benchmark.report.figures import cost, draw, frequency, gains, loss_curves, style
 from benchmark.report.grid import gather, in_order
 from tests.helpers import suite_records as fakes
 
@@ -23,6 +24,13 @@ def grid(tmp_path_factory):
     units = fakes.units(tasks=(*LT, "voc-fs-1"), episodes=3)
     fakes.store(results, [fakes.record(u) for u in units])
     return gather(units, results)
+
+
+@pytest.fixture(scope="module")
+def files(grid):
+    """Every figure of the grid: {file name: (bytes, caption)}."""
+    with draw.drawing(grid, grid, PLAIN) as drawing:
+        return drawing()
 
 
 def one(tmp_path, task, *changes):
@@ -46,45 +54,31 @@ def test_looks_differ_for_many_methods():
     assert len({x.colour for x in looks}) == len({x.hatch for x in looks}) == 8
 
 
-def test_every_kind_is_drawn_and_none_without_results(grid, tmp_path):
-    drawn = {
-        *(f.name for task in LT for f in bars.groups_of(grid, task)),
-        *(f.name for task in LT for f in frequency.figures(grid, task)),
-        *(f.name for task in LT for f in gains.figures(grid, task)),
-        *(f.name for f in cost.figures(grid)),
-        *(f.name for task in grid.tasks for f in loss_curves.figures(grid, task)),
-        *(f.name for f in bars.few_shot(grid)),
-    }
+def test_every_kind_is_drawn_and_none_without_results(files, tmp_path):
     each = {f"{kind}_{task}" for kind in ("groups", "frequency", "gains") for task in LT}
     training = {f"training_{task}" for task in (*LT, "voc-fs-1")}
-    assert drawn == each | training | {"cost_lt", "cost_fs", "fewshot"}
-    from benchmark.report import PLAIN
-
+    found = {name.rpartition(".")[0] for name in files}
+    assert found == each | training | {"cost_lt", "cost_fs", "fewshot"}
     nothing = empty(tmp_path)
-    with draw.drawing(nothing, nothing, PLAIN, tmp_path, tmp_path) as drawn:
-        assert drawn() == {}
+    with draw.drawing(nothing, nothing, PLAIN, tmp_path, tmp_path) as drawing:
+        assert drawing() == {}
 
 
-def test_files_come_in_the_papers_order_with_their_scale(grid):
-    from benchmark.report import PLAIN
-
-    part = replace(grid, few_shot=())
-    with draw.drawing(part, part, PLAIN) as drawn:
-        found = drawn()
-    assert [n.rpartition(".")[2] for n in found] == ["png", "svg"] * (len(found) // 2)
-    tasks = [name.removeprefix("groups_")[:-4] for name in found if name.startswith("groups_")]
+def test_files_come_in_the_papers_order_with_their_scale(files):
+    assert [n.rpartition(".")[2] for n in files] == ["png", "svg"] * (len(files) // 2)
+    tasks = [name.removeprefix("groups_")[:-4] for name in files if name.startswith("groups_")]
     assert list(dict.fromkeys(tasks)) == in_order(LT)
-    assert all("not COCO/VOC" in caption for _, caption in found.values())
+    assert all("not COCO/VOC" in caption for _, caption in files.values())
 
 
-def test_files_do_not_depend_on_how_many_processes_draw(grid):
-    from benchmark.report import PLAIN
-
-    found = []
-    for workers in (1, 2):
-        with draw.drawing(grid, grid, PLAIN, workers=workers) as drawn:
-            found.append(drawn())
-    assert list(found[0]) == list(found[1]) and found[0] == found[1]
+def test_files_do_not_depend_on_how_many_processes_draw(full, again):
+    found = [
+        {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix in (".png", ".svg")}
+        for folder in (full[2] / "report", again)
+    ]
+    assert found[0] and found[0] == found[1]
+    page = (again / "report.md").read_text()  # which has them in their order
+    assert page == (full[2] / "report" / "report.md").read_text()
 
 
 def test_a_drawing_has_a_palette_and_looks_the_same_and_photographs_stay():

@@ -7,29 +7,12 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-import pytest
-
 from benchmark.report.grid import Stat, gather
 from benchmark.report.page import html, inline_svg
 from benchmark.report.tables.table import Block, Entry, Table
 from tests.helpers import report_page as fake
 from tests.helpers import suite_records as fakes
 from tests.helpers.report_page import HOSTILE, METHODS
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    return fake.drawn()
-
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    return fake.grid(tmp_path_factory.mktemp("page") / "cimlic" / "miniature")
-
-
-@pytest.fixture(scope="module")
-def text(grid, drawn):
-    return fake.page(grid, drawn, fake.pairs())
 
 
 class Elements(HTMLParser):
@@ -80,12 +63,12 @@ def test_ids_are_unique_and_links_lead_somewhere(text):
     assert inside and inside - set(ids) == set()
 
 
-def test_tables_are_there_with_their_files_and_marks(text, grid):
+def test_tables_are_there_with_their_files_and_marks(text, hostile):
     assert "Table I of the paper" in text and "Table II of the paper" in text
     for name in ("table_lt", "table_fs"):
         for kind in ("csv", "tex", "md"):
             assert f'download="{name}.{kind}"' in text
-    mean = grid.cell("voc-lt", "hpdval").stat("map").mean
+    mean = hostile.cell("voc-lt", "hpdval").stat("map").mean
     assert f'data-value="{mean:.8g}"' in text
     assert "Which differences are real" in text and "-0.50 to +5.25" in text
 
@@ -112,8 +95,8 @@ def test_the_paper_scale_is_not_called_miniature(tmp_path, drawn):
     assert "--data-root DIR" in text
 
 
-def test_the_same_records_give_the_same_bytes(grid, drawn, text):
-    assert fake.page(grid, dict(drawn), fake.pairs()) == text
+def test_the_same_records_give_the_same_bytes(hostile, drawn, text):
+    assert fake.page(hostile, dict(drawn), fake.pairs()) == text
 
 
 def entries(*rows):

@@ -1,8 +1,7 @@
-"""The figures of test images: labels and predictions, thumbnails, score maps over an image."""
+"""The figures of test images: labels and predictions, score maps over an image."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from PIL import Image
 from benchmark.records import scores
 from benchmark.records.scores import Maps, read_maps, write_scores
 from benchmark.report.figures import predictions, score_maps, style
-from benchmark.report.grid import gather
+from benchmark.report.grid import first_record, gather
 from tests.helpers import suite_records as fakes
 
 CLASSES = ("person", "kite", "bear", "bus")
@@ -129,19 +128,6 @@ def test_without_images_or_scores_there_is_a_note_and_no_figure(world, tmp_path)
     )  # no image, no annotation
 
 
-def test_thumbnails_show_each_class_small_and_once(world):
-    grid, results, images = world
-    truth = predictions.truth_of(grid, "coco-lt", results)
-    found = predictions.thumbnails(truth, images, each=2, side=32)
-    assert set(found.of) == set(CLASSES)
-    assert found.of["person"] == [truth.paths[2], truth.paths[0]]  # fewest other labels first
-    assert set(found.files) == {path for of in found.of.values() for path in of}
-    for content in found.files.values():
-        with Image.open(io.BytesIO(content)) as picture:
-            assert picture.format == "JPEG" and picture.size == (32, 24)
-    assert predictions.thumbnails(truth, images / "elsewhere").files == {}
-
-
 def test_the_scene_is_the_most_dominated_object(world):
     grid, results, images = world
     truth = predictions.truth_of(grid, "coco-lt", results)
@@ -182,7 +168,7 @@ def test_rank_by_all_and_by_the_best_places():
 
 def test_maps_that_are_no_square_are_left_out(world, tmp_path):
     grid, results, _ = world
-    record = predictions.first(grid, "coco-lt", "hpdval")
+    record = first_record(grid, "coco-lt", "hpdval")
     odd = Maps(np.array([0]), np.zeros((1, 8, 4), np.float32))
     again = replace(grid)
     original = read_maps

@@ -9,7 +9,7 @@ import pytest
 from benchmark import report
 from benchmark.common.errors import InputError
 from benchmark.report import grid
-from benchmark.report.figures import draw
+from benchmark.report.figures import bars, frequency
 from benchmark.report.tables import formats, second_metrics
 from tests.helpers import suite_records as fakes
 
@@ -17,21 +17,10 @@ TABLES = ("table_lt", "table_fs", "table_softmax", "table_redraw", "table_rankin
 LT = ("coco-lt", "voc-lt")
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """A complete suite of records and its report: (units, records, results folder)."""
-    results = tmp_path_factory.mktemp("full") / "cimlic" / "miniature"
-    units = fakes.units()
-    records = [fakes.record(u) for u in units]
-    fakes.store(results, records)
-    report.write(units, results)
-    return units, records, results
-
-
 @pytest.fixture
-def no_figures(monkeypatch):
-    """Nothing is drawn, which takes most of a report's time."""
-    monkeypatch.setattr(draw, "_kinds", lambda *parts: ())
+def few_figures(monkeypatch):
+    """Only the figures of groups and of frequency are drawn."""
+    fakes.draw_only(monkeypatch, bars.groups_of, frequency.figures)
 
 
 def rows(results, name):
@@ -66,14 +55,12 @@ def test_files_of_a_full_report(full):
             assert "not COCO/VOC" in (folder / name).read_text()
 
 
-def test_output_repeats_byte_for_byte(full, tmp_path):
-    units, records, results = full
-    fakes.store(tmp_path, list(reversed(records)))
-    folder = report.write(units, tmp_path).parent
-    for old in (results / "report").iterdir():
-        assert (folder / old.name).read_bytes() == old.read_bytes(), old.name
+def test_output_repeats_byte_for_byte(full, again):
+    for old in (full[2] / "report").iterdir():
+        assert (again / old.name).read_bytes() == old.read_bytes(), old.name
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_missing_failed_and_skipped_units(tmp_path):
     def changes(u):
         if (u.task, u.label) == ("voc-lt", "coop"):
@@ -173,6 +160,7 @@ def test_older_records_still_render(tmp_path):
 PART = "2 of 1,909 training and 128 of 5,000 test images"
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_a_restriction_is_in_every_caption(tmp_path):
     def changes(u):
         return fakes.record(u, restriction=PART if u.task == "coco-lt" else None)
@@ -219,6 +207,7 @@ def test_bad_input_is_a_gap_with_its_own_words(tmp_path):
     assert "3 failed (a.jpg: cut off)" in report.summary(units, results)
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_report_of_fewer_tasks_removes_old_figures(tmp_path):
     units, results = small(tmp_path, fakes.record)
     report.write(units, results)

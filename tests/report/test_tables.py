@@ -17,13 +17,9 @@ LT = ("coco-lt", "voc-lt")
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
+def full(complete):
     """A complete suite of records: (units, records, results folder, grid)."""
-    results = tmp_path_factory.mktemp("tables") / "cimlic" / "miniature"
-    units = fakes.units()
-    records = [fakes.record(u) for u in units]
-    fakes.store(results, records)
-    return units, records, results, gather(units, results)
+    return *complete, gather(complete[0], complete[2])
 
 
 def grid_of(values, label="coop", metric="map"):

@@ -3,93 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
-from benchmark.report.grid import METRIC, Cell, Grid, drawn_labels, in_order, shots, value
+from benchmark.report.grid import Cell, Grid, drawn_labels, in_order, shots, value
 from benchmark.report.wording import about, in_short, named
 
 GROUPS = ("total", "head", "medium", "tail")
+Column = tuple[str, str, str]  # a title, a task, and the name of a table's column
 
 
-def groups_of(grid: Grid, task: str) -> Iterator[Drawn]:
-    """The bars of one long-tailed task; none while it has no result."""
-    if labels := drawn_labels(grid, [task]):
-        yield Drawn(
-            f"groups_{task}",
-            groups(grid, task, labels),
-            f"{task}, {about(grid, [task], named=False)}: mAP of all, head, medium and tail "
-            "classes; bars are means, whiskers standard deviations over seeds.",
-        )
-
-
-def few_shot(grid: Grid) -> Iterator[Drawn]:
-    """The bars of the few-shot tasks; none while they have no result."""
-    if labels := drawn_labels(grid, grid.few_shot):
-        yield Drawn(
-            "fewshot",
-            fewshot(grid, labels),
-            f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes; bars are "
-            "means, whiskers standard deviations, dots single episodes.",
-        )
-
-
-def groups(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
-    """Grouped bars: total, head, medium, tail mAP of every method on one long-tailed task."""
+def groups_of(grid: Grid, task: str) -> Iterator[style.Drawn]:
+    """Total, head, medium and tail mAP of every method on one long-tailed task, in percent; no
+    figure while the task has no result."""
+    labels = drawn_labels(grid, [task])
+    if not labels:
+        return
     figure, axes = style.canvas()
-    columns = [(name, task, METRIC.get(name, name)) for name in GROUPS]
+    columns = [(name, task, name) for name in GROUPS]
     handles = _bars(axes, grid, columns, labels)
     axes.axvline(0.5, color="#BDBDBD", lw=0.9)  # all classes, then the groups
-    style.headings(
-        axes,
-        f"{task}: mAP by frequency group",
-        f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds",
-    )
+    subtitle = f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds"
+    style.headings(axes, f"{task}: mAP by frequency group", subtitle)
     style.legend_below(figure, handles, [named(grid, task, label) for label in labels])
-    return figure
-
-
-def fewshot(grid: Grid, labels: Sequence[str]) -> Figure:
-    """Grouped bars of novel-class mAP on every few-shot task, with a dot for each episode."""
-    figure, axes = style.canvas()
-    columns = [(" ".join(shots(t) or (t,)), t, "headline") for t in in_order(grid.few_shot)]
-    handles = _bars(axes, grid, columns, labels, dots=True)
-    style.headings(
-        axes,
-        "Few-shot: mAP over novel classes",
-        f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes",
+    caption = (
+        f"{task}, {about(grid, [task], named=False)}: mAP of all, head, medium and tail "
+        "classes; bars are means, whiskers standard deviations over seeds."
     )
+    yield style.Drawn(f"groups_{task}", figure, caption)
+
+
+def few_shot(grid: Grid) -> Iterator[style.Drawn]:
+    """Novel-class mAP of every method on the few-shot tasks, in percent, with a dot for each
+    episode; no figure while they have no result."""
+    labels = drawn_labels(grid, grid.few_shot)
+    if not labels:
+        return
+    figure, axes = style.canvas()
+    columns = [(" ".join(shots(t) or (t,)), t, "novel") for t in in_order(grid.few_shot)]
+    handles = _bars(axes, grid, columns, labels, dots=True)
+    subtitle = f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes"
+    style.headings(axes, "Few-shot: mAP over novel classes", subtitle)
     style.legend_below(figure, handles, labels)
-    return figure
+    caption = (
+        f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes; bars are "
+        "means, whiskers standard deviations, dots single episodes."
+    )
+    yield style.Drawn("fewshot", figure, caption)
 
 
 def _bars(
-    axes: Axes,
-    grid: Grid,
-    columns: Sequence[tuple[str, str, str]],
-    labels: Sequence[str],
-    dots: bool = False,
+    axes: Axes, grid: Grid, columns: Sequence[Column], labels: Sequence[str], dots: bool = False
 ) -> list[tuple[Patch, Patch]]:
-    """Bars of each (title, task, metric) column, the methods side by side in suite order.
-
-    Returns one legend handle per label.
-    """
+    """Bars of each column, the methods side by side in suite order; a legend handle per label."""
     width = min(0.3, 0.82 / len(labels))
     numbered = len(labels) * len(columns) <= 24  # more would overlap
     top = 0.0
     handles = []
     for i, label in enumerate(labels):
         look = style.look(grid.labels.index(label))
-        for j, (_, task, metric) in enumerate(columns):
+        for j, (_, task, column) in enumerate(columns):
             x = j + (i - (len(labels) - 1) / 2) * width
-            high, mean = _bar(axes, grid.cell(task, label), metric, x, width, look, dots)
+            high, mean = _bar(axes, grid.cell(task, label), column, x, width, look, dots)
             if numbered and mean is not None:
-                _number(axes, x, high, mean)
+                _note(axes, x, high, f"{mean:.1f}", 3, color=style.INK)
             top = max(top, high)
         handles.append(style.bar(axes, 0, 0, 0, look))
     axes.set_xticks(range(len(columns)), [title for title, _, _ in columns])
@@ -102,12 +83,14 @@ def _bars(
 
 
 def _bar(
-    axes: Axes, cell: Cell, metric: str, x: float, width: float, look: style.Look, dots: bool
+    axes: Axes, cell: Cell, column: str, x: float, width: float, look: style.Look, dots: bool
 ) -> tuple[float, float | None]:
     """One bar with its whisker and dots; returns the highest ink and the mean, if there is one."""
-    found = cell.stat(metric)
+    found = cell.column(column)
     if found is None:
-        _absent(axes, x, "" if cell.done or not cell.expected else cell.state)
+        # In words, so that a bar that is not there is not read as a zero.
+        state = "" if cell.done or not cell.expected else cell.state
+        _note(axes, x, 0, state, 4, color=style.FAINT, rotation=90)
         return 0.0, None
     style.bar(axes, x, found.mean, width * 0.92, look)
     if found.std is not None:
@@ -118,19 +101,10 @@ def _bar(
     return max(high, _episodes(axes, cell, x, width)) if dots else high, found.mean
 
 
-def _number(axes: Axes, x: float, high: float, mean: float) -> None:
-    axes.annotate(
-        f"{mean:.1f}", (x, high), (0, 3), textcoords="offset points", ha="center", va="bottom",
-        fontsize=8.2, color=style.INK,
-    )  # fmt: skip
-
-
-def _absent(axes: Axes, x: float, state: str) -> None:
-    """Say in words why a bar is not there, so that it is not read as a zero."""
-    axes.annotate(
-        state, (x, 0), (0, 4), textcoords="offset points", ha="center", va="bottom",
-        fontsize=8.2, color=style.FAINT, rotation=90,
-    )  # fmt: skip
+def _note(axes: Axes, x: float, y: float, text: str, up: int, **look: Any) -> None:
+    """A small text `up` points above a place."""
+    at = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+    axes.annotate(text, (x, y), (0, up), fontsize=8.2, **at, **look)
 
 
 def _episodes(axes: Axes, cell: Cell, x: float, width: float) -> float:
@@ -139,8 +113,5 @@ def _episodes(axes: Axes, cell: Cell, x: float, width: float) -> float:
     values = [v for v in (value(r, "headline") for r in done) if v is not None]
     if len(values) < 2:
         return max(values, default=0.0)
-    spread = np.linspace(-0.28, 0.28, len(values)) * width
-    axes.scatter(
-        x + spread, values, s=9, color="white", edgecolor=style.INK, linewidth=0.6, zorder=3
-    )
+    style.dots(axes, x + np.linspace(-0.28, 0.28, len(values)) * width, values, zorder=3)
     return max(values)

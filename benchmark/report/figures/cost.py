@@ -10,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
 from benchmark.report.grid import Cell, Grid, drawn_labels, in_order
 from benchmark.report.wording import about, in_short
 
 FLOOR = 0.1  # seconds; methods that do not train stand here
 
 
-def figures(grid: Grid) -> Iterator[Drawn]:
+def figures(grid: Grid) -> Iterator[style.Drawn]:
     """One figure for the long-tailed tasks and one for the few-shot tasks, a panel for each."""
     for name, words, all_tasks in (
         ("cost_lt", "Training time and mAP", grid.long_tailed),
@@ -25,7 +24,7 @@ def figures(grid: Grid) -> Iterator[Drawn]:
     ):
         tasks = [t for t in in_order(all_tasks) if any(_points(grid, t))]
         if tasks:
-            yield Drawn(
+            yield style.Drawn(
                 name,
                 _figure(grid, words, tasks),
                 f"{words}, {about(grid, tasks)}: mAP (mean, whiskers: standard deviation) against "
@@ -46,14 +45,14 @@ def devices(grid: Grid, tasks: Sequence[str]) -> str:
     found = {}
     for record in grid.records:
         origin = record.get("provenance") or {}
-        if record.get("task") in tasks and origin.get("device"):
-            count = origin.get("threads") if origin["device"] == "cpu" else None
-            threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
-            found[f"{origin['device']}{threads}"] = None
+        if record.get("task") in tasks and (device := origin.get("device")):
+            count = origin.get("threads") if device == "cpu" else None
+            found[f"{device}, {count} thread{'s' * (count > 1)}" if count else device] = None
     return "; ".join(found) or "device unknown"
 
 
 def _points(grid: Grid, task: str) -> Iterator[tuple[str, Cell]]:
+    """The methods whose mAP and training time are known."""
     for label in drawn_labels(grid, [task]):
         cell = grid.cell(task, label)
         if cell.stat("headline") and any(r.get("seconds") for r in cell.done):
@@ -62,13 +61,10 @@ def _points(grid: Grid, task: str) -> Iterator[tuple[str, Cell]]:
 
 def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
     columns = min(2, len(tasks))
-    rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(max(6.4, 4.5 * columns), 3.1 * rows + 1.0), layout="constrained")
-    every = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    for axes in every[len(tasks) :]:
-        axes.set_axis_off()
+    size = (max(6.4, 4.5 * columns), 3.1 * -(-len(tasks) // columns) + 1.0)
+    figure, every = style.panels(len(tasks), columns, size, sharex=True)
     handles: dict[str, object] = {}
-    for axes, task in zip(every, tasks, strict=False):
+    for axes, task in zip(every, tasks, strict=True):
         axes.grid(color=style.GRID, lw=0.8)
         for label, cell in _points(grid, task):
             handles[label] = _point(axes, cell, style.look(grid.labels.index(label)))
@@ -77,7 +73,7 @@ def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
         axes.margins(0.12, 0.18)
     every[0].set_xscale("log")
     _seconds_axis(every[0], grid, tasks)
-    for axes in every[max(0, len(tasks) - columns) : len(tasks)]:
+    for axes in every[-columns:]:
         axes.set_xlabel("training seconds of one unit")
         axes.tick_params(labelbottom=True)
     style.heading(figure, title, in_short(grid, tasks))
@@ -101,6 +97,5 @@ def _seconds_axis(axes: Axes, grid: Grid, tasks: Sequence[str]) -> None:
     axes.set_xlim(low / 1.8, high * 1.8)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [10.0**p for p in powers if low / 1.8 <= 10.0**p <= high * 1.8]
-    names = [f"{'≤ ' if t <= FLOOR else ''}{t:,g}" for t in ticks]
-    axes.set_xticks(ticks, names)
+    axes.set_xticks(ticks, [f"{'≤ ' if t <= FLOOR else ''}{t:,g}" for t in ticks])
     axes.minorticks_off()

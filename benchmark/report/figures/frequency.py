@@ -6,35 +6,29 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
-from benchmark.report.grid import Grid, drawn_labels, stat
+from benchmark.report.grid import Grid, class_stat, drawn_labels
 from benchmark.report.wording import about, in_short, named
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
 
 
-def figures(grid: Grid, task: str) -> Iterator[Drawn]:
-    """The figure of one task; none while no class has an AP."""
-    labels = drawn_labels(grid, [task])
-    if any(per_class(grid.cell(task, label).done)[0].size for label in labels):
-        yield Drawn(
-            f"frequency_{task}",
-            frequency(grid, task, labels),
-            f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
-            "against its number of training images; lines are smoothed.",
-        )
+def group_of(images: float) -> str:
+    """head, medium or tail: the group of a class with so many training images."""
+    return "tail" if images < TAIL else "medium" if images < HEAD else "head"
 
 
-def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
-    """AP of every class against its training count (log), a smoothed line for each method."""
+def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
+    """AP of every class in percent against its training count (log), a smoothed line for each
+    method; no figure while no class of the task has an AP."""
+    every = {x: per_class(grid.cell(task, x).done) for x in drawn_labels(grid, [task])}
+    found = {label: (counts, aps) for label, (counts, aps) in every.items() if len(counts)}
+    if not found:
+        return
     figure, axes = style.canvas()
-    found = {label: per_class(grid.cell(task, label).done) for label in labels}
-    found = {label: (counts, aps) for label, (counts, aps) in found.items() if len(counts)}
     handles = []
     for label, (counts, aps) in found.items():
         look = style.look(grid.labels.index(label))
@@ -43,33 +37,29 @@ def frequency(grid: Grid, task: str, labels: Sequence[str]) -> Figure:
             zorder=2,
         )  # fmt: skip
         handles.append(_trend(axes, counts, aps, look, shift=3 * len(handles)))
-    every = np.concatenate([counts for counts, _ in found.values()])
-    _frequency_axis(axes, every.min() / 1.15, every.max() * 1.15)
+    images = np.concatenate([counts for counts, _ in found.values()])
+    _frequency_axis(axes, images.min() / 1.15, images.max() * 1.15)
     top = max(1.0, *(aps.max() for _, aps in found.values()))
     axes.set_ylim(-0.02 * top, min(104, top * 1.12))
     axes.set_yticks([t for t in axes.get_yticks() if 0 <= t <= min(100, axes.get_ylim()[1])])
     axes.set_xlabel("training images of the class (log scale)")
     axes.set_ylabel("AP of the class (%)")
-    style.headings(
-        axes,
-        f"{task}: AP of each class against its training images",
-        f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed",
-    )
+    subtitle = f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed"
+    style.headings(axes, f"{task}: AP of each class against its training images", subtitle)
     style.legend_below(figure, handles, [named(grid, task, label) for label in found])
-    return figure
+    caption = (
+        f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
+        "against its number of training images; lines are smoothed."
+    )
+    yield style.Drawn(f"frequency_{task}", figure, caption)
 
 
 def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Training counts and mean APs (both (C,)) of the classes that have an AP, by count."""
-    if not records:
-        return np.empty(0), np.empty(0)
-    found = []
-    for name, images in (records[0].get("train_counts") or {}).items():
-        ap = stat((record.get("per_class_ap") or {}).get(name) for record in records)
-        if ap and images > 0:
-            found.append((images, name, ap.mean))
-    found.sort()
-    return np.array([f[0] for f in found], float), np.array([f[2] for f in found], float)
+    counts = (records[0].get("train_counts") or {}) if records else {}
+    found = [(images, name, class_stat(records, name)) for name, images in counts.items()]
+    known = sorted((images, name, ap.mean) for images, name, ap in found if ap and images > 0)
+    return np.array([x for x, _, _ in known], float), np.array([ap for _, _, ap in known], float)
 
 
 def _trend(axes: Axes, counts: np.ndarray, aps: np.ndarray, look: style.Look, shift: int) -> Line2D:
@@ -96,7 +86,7 @@ def _frequency_axis(axes: Axes, low: float, high: float) -> None:
     edges = [low, *(e for e in (TAIL, HEAD) if low < e < high), high]
     for start, stop in zip(edges, edges[1:], strict=False):
         middle = (start * stop) ** 0.5
-        name = "tail" if middle < TAIL else "medium" if middle < HEAD else "head"
+        name = group_of(middle)
         if name == "medium":
             axes.axvspan(start, stop, color=style.BAND, lw=0, zorder=0)
         axes.text(
@@ -104,4 +94,4 @@ def _frequency_axis(axes: Axes, low: float, high: float) -> None:
             fontsize=10, color=style.FAINT,
         )  # fmt: skip
     for edge in edges[1:-1]:
-        axes.axvline(edge, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)
+        style.boundary(axes, edge)

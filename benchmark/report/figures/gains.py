@@ -10,24 +10,22 @@ from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
 from benchmark.report.figures.frequency import HEAD, TAIL
-from benchmark.report.figures.style import Drawn
-from benchmark.report.grid import Grid, drawn_labels, stat
+from benchmark.report.grid import Grid, class_stat, drawn_labels
 from benchmark.report.wording import about, in_short, named
 
 BASE = "zeroshot"  # the method that the gains are over, under whatever label
 
 
-def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     """The figure of one long-tailed task; none without zero-shot results and another method's."""
-    labels = drawn_labels(grid, [task])
     base = base_label(grid, task)
-    others = [x for x in labels if x != base]
+    others = [x for x in drawn_labels(grid, [task]) if x != base]
     if base is None or not others:
         return
     classes = classes_of(grid, task, base)
     found = {x: gains(grid, task, x, base, [name for name, _ in classes]) for x in others}
     if any(np.isfinite(values).any() for values in found.values()):
-        yield Drawn(
+        yield style.Drawn(
             f"gains_{task}",
             _figure(grid, task, classes, found),
             f"{task}, {about(grid, [task], named=False)}: AP of each class less that of {base} "
@@ -38,10 +36,8 @@ def figures(grid: Grid, task: str) -> Iterator[Drawn]:
 
 def base_label(grid: Grid, task: str) -> str | None:
     """The label whose results on the task are zero-shot CLIP's."""
-    for label in grid.labels:
-        if any(record.get("method") == BASE for record in grid.cell(task, label).done):
-            return label
-    return None
+    methods = {x: {r.get("method") for r in grid.cell(task, x).done} for x in grid.labels}
+    return next((label for label, found in methods.items() if BASE in found), None)
 
 
 def classes_of(grid: Grid, task: str, label: str) -> list[tuple[str, int]]:
@@ -54,8 +50,7 @@ def gains(grid: Grid, task: str, label: str, base: str, classes: Sequence[str]) 
     """Mean AP of the label less that of the base, per class (C,); NaN where either has none."""
 
     def means(label: str) -> np.ndarray:
-        done = grid.cell(task, label).done
-        found = (stat((r.get("per_class_ap") or {}).get(name) for r in done) for name in classes)
+        found = (class_stat(grid.cell(task, label).done, name) for name in classes)
         return np.array([s.mean if s else np.nan for s in found])
 
     return means(label) - means(base)
@@ -65,26 +60,26 @@ def _figure(
     grid: Grid, task: str, classes: list[tuple[str, int]], found: dict[str, np.ndarray]
 ) -> Figure:
     """A row of bars for each method, all on the same axes, so that rows compare by eye."""
-    width = max(8.6, 1.0 + 0.145 * len(classes))
-    figure = Figure(figsize=(width, 1.6 * len(found) + 2.2), layout="constrained")
-    rows = figure.subplots(len(found), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    size = (max(8.6, 1.0 + 0.145 * len(classes)), 1.6 * len(found) + 2.2)
+    figure, rows = style.panels(len(found), 1, size, sharex=True, sharey=True)
+    counts = [images for _, images in classes]
+    ends = [0, sum(n >= HEAD for n in counts), sum(n >= TAIL for n in counts), len(counts)]
     for axes, (label, values) in zip(rows, found.items(), strict=True):
         _row(axes, grid, task, label, values)
-        _boundaries(axes, [images for _, images in classes])
+        for end in ends[1:-1]:
+            if 0 < end < len(counts):
+                style.boundary(axes, end - 0.5)
     every = np.concatenate(list(found.values()))
     low, high = min(0, np.nanmin(every)), max(0, np.nanmax(every))
     rows[0].set_ylim(low - 0.04 * (high - low), high + 0.2 * (high - low))
-    size = 9.5 if len(classes) <= 30 else 7.4
     names = [f"{name}  {images:,}" for name, images in classes]
-    rows[-1].set_xticks(range(len(classes)), names, rotation=90, fontsize=size)
+    fontsize = 9.5 if len(classes) <= 30 else 7.4
+    rows[-1].set_xticks(range(len(classes)), names, rotation=90, fontsize=fontsize)
     rows[-1].set_xlim(-0.7, len(classes) - 0.3)
     figure.supylabel("AP gain (percentage points)", fontsize=11)
-    _group_names(rows[0], [images for _, images in classes])
-    style.heading(
-        figure,
-        f"{task}: gain of each class over {base_label(grid, task)}",
-        f"{in_short(grid, [task])}; means over seeds; classes by number of training images",
-    )
+    _group_names(rows[0], ends)
+    subtitle = f"{in_short(grid, [task])}; means over seeds; classes by number of training images"
+    style.heading(figure, f"{task}: gain of each class over {base_label(grid, task)}", subtitle)
     return figure
 
 
@@ -100,17 +95,8 @@ def _row(axes: Axes, grid: Grid, task: str, label: str, values: np.ndarray) -> N
     axes.set_title(words, fontsize=9.5, loc="left")
 
 
-def _boundaries(axes: Axes, counts: Sequence[int]) -> None:
-    """Lines between head, medium and tail classes."""
-    for edge in (HEAD, TAIL):
-        inside = sum(images >= edge for images in counts)
-        if 0 < inside < len(counts):
-            axes.axvline(inside - 0.5, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)
-
-
-def _group_names(axes: Axes, counts: Sequence[int]) -> None:
-    """head, medium and tail above their classes."""
-    ends = [0, sum(n >= HEAD for n in counts), sum(n >= TAIL for n in counts), len(counts)]
+def _group_names(axes: Axes, ends: Sequence[int]) -> None:
+    """head, medium and tail above their classes, each from one of the `ends` to the next."""
     for name, start, stop in zip(("head", "medium", "tail"), ends, ends[1:], strict=False):
         if stop > start:
             axes.annotate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
 from benchmark.report.grid import Grid, drawn_labels
 from benchmark.report.wording import about, in_short
 
@@ -18,10 +18,10 @@ COLUMNS = 4  # panels side by side
 Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 
 
-def figures(grid: Grid, task: str) -> Iterator[Drawn]:
+def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     """The task's figure, if it has a method that trains by epochs."""
     if found := losses(grid, task):
-        yield Drawn(
+        yield style.Drawn(
             f"training_{task}",
             _figure(grid, task, found),
             f"{task} (training), {about(grid, [task], named=False)}: training loss of each "
@@ -42,9 +42,7 @@ def losses(grid: Grid, task: str) -> Losses:
             for stage, line in by_stage(record).items():
                 stages.setdefault(stage, []).append(line)
         for stage, lines in stages.items():
-            table = np.full((len(lines), max(map(len, lines))), np.nan)
-            for row, line in zip(table, lines, strict=True):
-                row[: len(line)] = line
+            table = np.array(list(itertools.zip_longest(*lines, fillvalue=np.nan))).T
             if np.isfinite(table).any():
                 out[label, stage] = table
     return out
@@ -62,14 +60,11 @@ def by_stage(record: dict) -> dict[str, list[float]]:
 def _figure(grid: Grid, task: str, found: Losses) -> Figure:
     rows = -(-len(found) // COLUMNS)
     columns = max(3, -(-len(found) // rows))
-    figure = Figure(figsize=(2.75 * columns, 2.25 * rows + 0.6), layout="constrained")
-    every = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in every[len(found) :]:
-        axes.set_axis_off()
-    for axes, ((label, stage), values) in zip(every, found.items(), strict=False):
+    figure, every = style.panels(len(found), columns, (2.75 * columns, 2.25 * rows + 0.6))
+    for axes, ((label, stage), values) in zip(every, found.items(), strict=True):
         _panel(axes, style.look(grid.labels.index(label)), values)
         axes.set_title(f"{label}, {stage}" if stage else label, fontsize=9.5, loc="left")
-    for axes in every[max(0, len(found) - columns) : len(found)]:
+    for axes in every[-columns:]:
         axes.set_xlabel("epoch", fontsize=10)
     figure.supylabel("training loss", fontsize=11)
     style.heading(figure, f"{task}: training loss", in_short(grid, [task]))
@@ -102,6 +97,4 @@ def _mean(values: np.ndarray) -> list[float]:
 def _ticks(epochs: int) -> list[int]:
     """At most six whole epochs, the first and the last among them."""
     step = max(1, -(-epochs // 5))
-    if epochs == 1:
-        return [1]
-    return [1, *(e for e in range(step, epochs, step) if 1 < e <= epochs - step / 2), epochs]
+    return sorted({1, *(e for e in range(step, epochs, step) if e <= epochs - step / 2), epochs})

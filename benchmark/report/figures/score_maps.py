@@ -22,8 +22,7 @@ from benchmark.data.annotations import VOC_CLASSES, Box, Instances, voc_boxes
 from benchmark.records import scores
 from benchmark.records.scores import Maps, Truth
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
-from benchmark.report.grid import Grid, drawn_labels, preprocess
+from benchmark.report.grid import Grid, drawn_labels, first_record, preprocess
 from benchmark.report.wording import about, in_short
 
 SIDE = 224  # pixels of the picture under a map
@@ -45,7 +44,7 @@ class Scene:
     boxes: Boxes
 
 
-def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[Drawn]:
+def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[style.Drawn]:
     """The figure of one task; none without maps, images, or a scene to show."""
     found = maps_of(grid, task, results)
     if not found:
@@ -53,10 +52,9 @@ def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[Draw
     record = grid.cell(task, next(iter(found))).done[0]
     truth = scores.read_truth(results, record)
     shown = sorted(set.intersection(*(set(maps.images.tolist()) for maps in found.values())))
-    if truth is None or not shown:
-        return
-    if scene := choose(truth, shown, images, preprocess(record)):
-        yield Drawn(
+    scene = choose(truth, shown, images, preprocess(record)) if truth and shown else None
+    if scene:
+        yield style.Drawn(
             f"maps_{task}",
             _figure(grid, task, scene, found, truth),
             f"{task} (local scores), {about(grid, [task], named=False)}: a test image with "
@@ -72,7 +70,7 @@ def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
     found: dict[str, Maps] = {}
     seen = set()
     for label in drawn_labels(grid, [task]):
-        record = min(grid.cell(task, label).done, key=lambda r: r.get("seed") or 0)
+        record = first_record(grid, task, label)
         maps = scores.read_maps(results, record)
         if maps is not None and math.isqrt(maps.values.shape[1]) ** 2 == maps.values.shape[1]:
             seen.add(preprocess(record))
@@ -82,7 +80,11 @@ def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
 
 
 def rank(values: np.ndarray, column: int, share: float = 1.0) -> int:
-    """1 for the class of the highest mean over the best `share` of places; values (L, C)."""
+    """The rank of a class among all, 1 the highest, by its mean over the best `share` of places.
+
+    values   (L, C): the cosine of each place with each class
+    column   the class
+    """
     k = max(1, round(share * len(values)))
     means = np.sort(values, 0)[-k:].mean(0)
     return 1 + int((means > means[column]).sum())
@@ -92,80 +94,67 @@ def rank(values: np.ndarray, column: int, share: float = 1.0) -> int:
 
 
 def choose(truth: Truth, rows: list[int], images: Path, how: str) -> Scene | None:
-    """The image among `rows` where a class is most dwarfed by another, from the annotations.
+    """The image among `rows` with the largest ratio of the areas that two of its classes cover.
 
+    images   the data root, with the dataset's annotations
+    how      the preprocessing, such as "clip" or "square"
     None where there are no annotations or images, or no image with two classes.
     """
-    best: tuple[float, Scene] | None = None
-    every = boxes_of(images, truth, rows)
-    for row in rows:
-        if not every.get(row):
-            continue
+    most, chosen = 0.0, None
+    for row, annotated in boxes_of(images, truth, rows).items():
         try:
             whole = preprocessing.read_image(images / truth.paths[row])
         except InputError:
             continue
-        boxes = _seen(every[row], whole.size, how)
+        boxes = _seen(annotated, whole.size, how)
         covered = {name: _covered(each) for name, each in boxes.items()}
         covered = {name: area for name, area in covered.items() if area >= SMALL}
         if len(covered) < 2:
             continue
         small, large = min(covered, key=covered.get), max(covered, key=covered.get)
         ratio = covered[large] / covered[small]
-        if best is None or ratio > best[0]:
+        if ratio > most:
             picture = preprocessing.parse(how).picture(whole, SIDE)
-            best = (ratio, Scene(row, picture, small, large, boxes))
-    return best[1] if best else None
+            most, chosen = ratio, Scene(row, picture, small, large, boxes)
+    return chosen
 
 
 def boxes_of(images: Path, truth: Truth, rows: list[int]) -> dict[int, Boxes]:
-    """Row -> class -> boxes in pixels of the file; empty where the annotations are not there."""
+    """{row: {class of the task: boxes (x, y, width, height) in pixels of the file}}; empty without
+    the annotations."""
+    paths = {row: images / truth.paths[row] for row in rows}
+    folder = paths[rows[0]].parent
     try:
         if "VOCdevkit" in truth.paths[rows[0]]:
-            return {row: _known(_voc(images / truth.paths[row]), truth) for row in rows}
-        folder = Path(truth.paths[rows[0]]).parent.name
-        instances = Instances(images / "annotations" / f"instances_{folder}.json")
+            names = {row: path.stem for row, path in paths.items()}
+            every, classes = voc_boxes(folder.parent, names.values()), VOC_CLASSES
+        else:
+            names = {row: path.name for row, path in paths.items()}
+            file = Instances(images / "annotations" / f"instances_{folder.name}.json")
+            every, classes = file.boxes(), file.classes
     except InputError:
         return {}
-    every = instances.boxes()
-    found = {}
-    for row in rows:
-        boxes: Boxes = {}
-        for index, box in every.get(Path(truth.paths[row]).name, ()):
-            boxes.setdefault(instances.classes[index], []).append(box)
-        found[row] = _known(boxes, truth)
+    found: dict[int, Boxes] = {}
+    for row, name in names.items():
+        for index, box in every.get(name, ()):
+            if classes[index] in truth.class_names:
+                found.setdefault(row, {}).setdefault(classes[index], []).append(box)
     return found
-
-
-def _known(boxes: Boxes, truth: Truth) -> Boxes:
-    """The boxes of the task's classes."""
-    return {name: each for name, each in boxes.items() if name in truth.class_names}
-
-
-def _voc(path: Path) -> Boxes:
-    """The boxes of the image file's annotation, by VOC's class names."""
-    boxes: Boxes = {}
-    for index, box in voc_boxes(path.parent.parent, [path.stem])[path.stem]:
-        boxes.setdefault(VOC_CLASSES[index], []).append(box)
-    return boxes
 
 
 def _seen(boxes: Boxes, size: tuple[int, int], how: str) -> Boxes:
     """The boxes in the picture that the model sees, cut at its edges."""
-    width, height = size
-    if preprocessing.parse(how).fit == "square":
-        scale, left, top = (SIDE / width, SIDE / height), 0.0, 0.0
-    else:
-        scale = (SIDE / min(size),) * 2
-        left, top = (width * scale[0] - SIDE) / 2, (height * scale[1] - SIDE) / 2
+    whole = np.array(size)
+    square = preprocessing.parse(how).fit == "square"
+    scale = SIDE / (whole if square else whole.min())
+    margin = 0.0 if square else (whole * scale - SIDE) / 2  # cut off left and right, or above
     out: Boxes = {}
     for name, each in boxes.items():
-        for x, y, w, h in each:
-            x0, y0 = max(0.0, x * scale[0] - left), max(0.0, y * scale[1] - top)
-            x1 = min(float(SIDE), (x + w) * scale[0] - left)
-            y1 = min(float(SIDE), (y + h) * scale[1] - top)
-            if x1 > x0 and y1 > y0:
-                out.setdefault(name, []).append((x0, y0, x1 - x0, y1 - y0))
+        for box in np.array(each).reshape(-1, 2, 2):  # (x, y), (width, height)
+            start = np.maximum(0.0, box[0] * scale - margin)
+            extent = np.minimum(SIDE, box.sum(0) * scale - margin) - start
+            if (extent > 0).all():
+                out.setdefault(name, []).append((*start.tolist(), *extent.tolist()))
     return out
 
 
@@ -182,17 +171,16 @@ def _covered(boxes: list[Box]) -> float:
 
 def _figure(grid: Grid, task: str, scene: Scene, found: dict[str, Maps], truth: Truth) -> Figure:
     """A row for each method: the picture with its boxes, then the maps of the two classes."""
-    figure = Figure(figsize=(9.0, 2.75 * len(found) + 0.9), layout="constrained")
-    every = figure.subplots(len(found), 3, squeeze=False)
-    for axes, (label, maps) in zip(every, found.items(), strict=True):
+    figure, every = style.panels(3 * len(found), 3, (9.0, 2.75 * len(found) + 0.9))
+    count = len(truth.class_names)
+    for axes, (label, maps) in zip(every.reshape(-1, 3), found.items(), strict=True):
         values = maps.values[maps.images.tolist().index(scene.row)]
         _picture(axes[0], scene)
         axes[0].set_title(label, fontsize=11, loc="left", fontweight="bold")
         for place, name in zip(axes[1:], (scene.large, scene.small), strict=True):
             column = truth.class_names.index(name)
             _map(place, scene, values[:, column], name)
-            of = len(truth.class_names)
-            words = f"rank of {of}: {rank(values, column)} by all places, "
+            words = f"rank of {count}: {rank(values, column)} by all places, "
             words += f"{rank(values, column, BEST)} by the best"
             place.set_title(f"{name}\n{words}", fontsize=8.8, loc="left")
     style.heading(figure, f"{task}: local scores of a small class", in_short(grid, [task]))

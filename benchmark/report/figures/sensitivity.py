@@ -9,74 +9,63 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.figures.style import Drawn
 from benchmark.report.grid import Grid, in_order, labels_of, tasks_of, value
 from benchmark.report.wording import about, in_short
 from benchmark.suites.tables import ReportLayout, TableSpec
 
-NAME = "sensitivity"  # the figure's file
 WIDE = 4  # the axis is logarithmic where the largest value is this many times the smallest
 
 Point = tuple[float, tuple[float, ...]]  # the hyperparameter's value; mAP of each seed
+Curves = tuple[TableSpec, dict[str, list[Point]]]  # a table, and its curve on each task
 
 
-def figures(grid: Grid, arrangement: ReportLayout) -> Iterator[Drawn]:
-    """The figure, if any curve has two points."""
-    swept = [x for x in arrangement.layouts if x.curve]
-    panels = {
-        (task, layout.name): found
-        for layout in swept
-        for task in tasks_of(grid, layout)
-        if len(found := points(grid, layout, task)) > 1
-    }
-    if not panels:
-        return
-    tasks = [t for t in in_order(grid.long_tailed) if any(t == task for task, _ in panels)]
-    names = {name for _, name in panels}
-    yield Drawn(
-        NAME,
-        _figure(grid, tasks, [x for x in swept if x.name in names], panels),
-        f"Sensitivity, {', '.join(tasks)}, {about(grid, tasks, named=False)}: total mAP against "
-        f"{', '.join(x.curve.axis for x in swept if x.name in names)}; points are means, whiskers "
-        "sample standard deviations over seeds, small dots single seeds; dashed: the paper's "
-        "setting.",
-    )
+def figures(grid: Grid, layout: ReportLayout) -> Iterator[style.Drawn]:
+    """The figure of a suite's tables that are curves, if any of them has two points."""
+    curves = []
+    for spec in (each for each in layout.layouts if each.curve):
+        found = {task: points(grid, spec, task) for task in tasks_of(grid, spec)}
+        if found := {task: curve for task, curve in found.items() if len(curve) > 1}:
+            curves.append((spec, found))
+    tasks = [t for t in in_order(grid.long_tailed) if any(t in found for _, found in curves)]
+    if tasks:
+        yield style.Drawn(
+            "sensitivity",
+            _figure(grid, tasks, curves),
+            f"Sensitivity, {', '.join(tasks)}, {about(grid, tasks, named=False)}: total mAP "
+            f"against {', '.join(spec.curve.axis for spec, _ in curves)}; points are means, "
+            "whiskers sample standard deviations over seeds, small dots single seeds; dashed: the "
+            "paper's setting.",
+        )
 
 
-def points(grid: Grid, layout: TableSpec, task: str) -> list[Point]:
-    """The curve on one task, by value; the records say what a label's value was."""
+def points(grid: Grid, spec: TableSpec, task: str) -> list[Point]:
+    """(value, mAPs in percent of its seeds) on one task, by value, which the records have."""
     found: dict[float, list[float]] = {}
-    for label in labels_of(grid, layout):
+    for label in labels_of(grid, spec):
         for record in grid.cell(task, label).done:
-            x = (record.get("hyperparameters") or {}).get(layout.curve.hyperparameter)
+            x = (record.get("hyperparameters") or {}).get(spec.curve.hyperparameter)
             y = value(record, "map")
             if isinstance(x, (int, float)) and y is not None:
                 found.setdefault(float(x), []).append(float(y))
     return [(x, tuple(found[x])) for x in sorted(found)]
 
 
-def _figure(
-    grid: Grid,
-    tasks: Sequence[str],
-    layouts: Sequence[TableSpec],
-    panels: dict[tuple[str, str], list[Point]],
-) -> Figure:
+def _figure(grid: Grid, tasks: Sequence[str], curves: Sequence[Curves]) -> Figure:
     """A row of panels for each task, a column for each hyperparameter; a row shares its mAPs."""
-    size = (max(8.6, 3.1 * len(layouts) + 1.0), 3.2 * len(tasks) + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
-    every = figure.subplots(len(tasks), len(layouts), sharey="row", squeeze=False)
-    for row, task in zip(every, tasks, strict=True):
-        for axes, layout in zip(row, layouts, strict=True):
-            _panel(axes, panels.get((task, layout.name), []), layout)
+    size = (max(8.6, 3.1 * len(curves) + 1.0), 3.2 * len(tasks) + 0.6)
+    figure, every = style.panels(len(tasks) * len(curves), len(curves), size, sharey="row")
+    for row, task in zip(every.reshape(len(tasks), -1), tasks, strict=True):
+        for axes, (spec, found) in zip(row, curves, strict=True):
+            _panel(axes, found.get(task, []), spec)
         row[0].set_ylabel(f"{task}: total mAP (%)")
     words = f"{in_short(grid, tasks)}; mean and std over seeds; dashed: the paper's setting"
     style.heading(figure, "Sensitivity to hyperparameters", words)
     return figure
 
 
-def _panel(axes: Axes, found: Sequence[Point], layout: TableSpec) -> None:
+def _panel(axes: Axes, found: Sequence[Point], spec: TableSpec) -> None:
     axes.grid(axis="y", color=style.GRID, lw=0.8)
-    axes.set_xlabel(layout.curve.axis)
+    axes.set_xlabel(spec.curve.axis)
     if not found:
         axes.set_xticks([])
         return
@@ -85,17 +74,14 @@ def _panel(axes: Axes, found: Sequence[Point], layout: TableSpec) -> None:
         axes.set_xscale("log", base=2)
     axes.set_xticks(xs, [f"{x:g}" for x in xs])
     axes.minorticks_off()
-    if layout.curve.mark is not None:
-        axes.axvline(layout.curve.mark, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)
-    look = style.look(3)
+    if spec.curve.mark is not None:
+        style.boundary(axes, spec.curve.mark)
     means = [float(np.mean(ys)) for _, ys in found]
     stds = [float(np.std(ys, ddof=1)) if len(ys) > 1 else 0.0 for _, ys in found]
     for x, ys in found:
         if len(ys) > 1:
-            axes.scatter(
-                [x] * len(ys), ys, s=9, color="white", edgecolor=style.INK, linewidth=0.6, zorder=4
-            )
+            style.dots(axes, [x] * len(ys), ys, zorder=4)
     axes.errorbar(
-        xs, means, stds, color=look.colour, lw=2.0, marker="o", ms=5.5, ecolor=style.INK,
+        xs, means, stds, color=style.COLOURS[3], lw=2.0, marker="o", ms=5.5, ecolor=style.INK,
         elinewidth=1.1, capsize=2.6, capthick=1.1, zorder=3,
     )  # fmt: skip

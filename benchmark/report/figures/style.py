@@ -6,62 +6,33 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 # Okabe and Ito's eight colours, which people with the common colour blindnesses tell apart; the
 # order alternates dark and light so that the first few also differ when printed in grey.
-COLOURS = (
-    "#999999",
-    "#56B4E9",
-    "#E69F00",
-    "#0072B2",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#F0E442",
-)
+COLOURS = ("#999999", "#56B4E9", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#F0E442")
 # Strokes only: a hatch of dots makes an SVG file five times as large.
 HATCHES = ("", "////", "----", "\\\\\\\\", "xxxx", "||||", "//", "++++", "\\\\")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-", (0, (6, 1.5, 1.2, 1.5)))
 
-INK = "#222222"  # text and bar edges
+_STYLE = Path(__file__).with_name("figures.mplstyle")
+_SETTINGS = matplotlib.rc_params_from_file(_STYLE, use_default_template=False)
+INK = _SETTINGS["text.color"]  # bar edges too
 FAINT = "#6B6B6B"  # subtitles, notes
 WRONG = "#A33B00"  # a label that is not true; a sign says so as well
 GRID = "#E3E3E3"
 BAND = "#F5F6F8"  # background of every other group
 
 _COLOURS_OF_A_DRAWING = 1 << 15  # at most, with soft edges and bands; photographs have 100,000
-
-_SETTINGS = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
-    "font.size": 10.5,
-    "axes.titlesize": 13,
-    "axes.labelsize": 11,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10,
-    "legend.fontsize": 10.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#9A9A9A",
-    "axes.linewidth": 0.8,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "hatch.linewidth": 0.9,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "svg.hashsalt": "cimlic",  # element ids repeat from run to run
-    "svg.fonttype": "path",
-    "text.parse_math": False,  # a label may hold a dollar sign
-}
 
 
 @dataclass(frozen=True)
@@ -86,19 +57,12 @@ class Drawn:
 def look(index: int) -> Look:
     """The look of the method at `index` in the suite's order; the first 72 differ, for there are
     eight colours and nine hatches and markers."""
-    return Look(
-        COLOURS[index % len(COLOURS)],
-        HATCHES[index % len(HATCHES)],
-        MARKERS[index % len(MARKERS)],
-        DASHES[index % len(DASHES)],
-    )
+    return Look(*(each[index % len(each)] for each in (COLOURS, HATCHES, MARKERS, DASHES)))
 
 
 @contextmanager
 def applied() -> Iterator[None]:
     """matplotlib's defaults with this look, whatever the user's own matplotlibrc says."""
-    import matplotlib
-
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
@@ -107,12 +71,23 @@ def applied() -> Iterator[None]:
 
 def canvas() -> tuple[Figure, Axes]:
     """One figure with one pair of axes and quiet horizontal lines; no global state is touched."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     axes.grid(axis="y", color=GRID, lw=0.8)
     return figure, axes
+
+
+def panels(count: int, columns: int, size: tuple, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """A figure with `count` axes (count,) in rows of `columns`; the rest of the last row is empty.
+
+    size     (width, height) in inches
+    shared   which axes have a scale in common, as in `Figure.subplots`
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    every = figure.subplots(-(-count // columns), columns, squeeze=False, **shared).ravel()
+    for axes in every[count:]:
+        axes.set_axis_off()
+    return figure, every[:count]
 
 
 def headings(axes: Axes, title: str, subtitle: str) -> None:
@@ -132,11 +107,19 @@ def heading(figure: Figure, title: str, subtitle: str) -> None:
 
 def bar(axes: Axes, x: float, height: float, width: float, look: Look) -> tuple[Patch, Patch]:
     """A bar with a white hatch and a dark outline, as (filling, outline)."""
-    filling = axes.bar(
-        x, height, width, color=look.colour, hatch=look.hatch, edgecolor="white", linewidth=0
-    )
-    outline = axes.bar(x, height, width, color="none", edgecolor=INK, linewidth=0.8)
+    filling = axes.bar(x, height, width, color=look.colour, hatch=look.hatch, ec="white", lw=0)
+    outline = axes.bar(x, height, width, color="none", ec=INK, lw=0.8)
     return filling[0], outline[0]
+
+
+def dots(axes: Axes, x: Sequence[float], y: Sequence[float], zorder: int) -> None:
+    """Small white dots: the single units behind a mean."""
+    axes.scatter(x, y, s=9, color="white", edgecolor=INK, linewidth=0.6, zorder=zorder)
+
+
+def boundary(axes: Axes, x: float) -> None:
+    """A dashed vertical line that is no data, such as the border between two groups."""
+    axes.axvline(x, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)
 
 
 def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str]) -> None:
@@ -146,14 +129,9 @@ def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str
     rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 0.235 * (rows - 1))
     figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=columns,
-        handlelength=2.2,
-        handleheight=1.1,
-        columnspacing=1.8,
-    )
+        handles, labels, loc="outside lower center", ncols=columns,
+        handlelength=2.2, handleheight=1.1, columnspacing=1.8,
+    )  # fmt: skip
 
 
 def rendered(figure: Figure) -> dict[str, bytes]:
@@ -162,20 +140,18 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     Laid out once, since that takes longer than the drawing. An .svg has fewer dots per inch: they
     are those of the pictures inside it, which make it large.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure.set_dpi(160)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # what it arranged stays
     part = figure.get_tightbbox(renderer).padded(0.15)
     out = {}
-    for kind, dots, metadata in (
+    for kind, dpi, metadata in (
         ("png", 160, {"Software": None}),
         ("svg", 84, {"Date": None, "Creator": None}),
     ):
         stream = io.BytesIO()
-        figure.savefig(stream, format=kind, dpi=dots, metadata=metadata, bbox_inches=part)
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata, bbox_inches=part)
         out[kind] = stream.getvalue()
     return {**out, "png": _palette(out["png"])}
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from benchmark.common.errors import InputError
-from benchmark.report.figures import style
-from benchmark.report.figures.frequency import HEAD, TAIL
-from benchmark.report.grid import Grid, Stat, stat
-from benchmark.report.page.inline_svg import data as data_address
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from benchmark.records.scores import Truth
+from benchmark.data import tasks
+from benchmark.records import scores
+from benchmark.records.scores import Truth
+from benchmark.report.figures import predictions, style
+from benchmark.report.figures.frequency import group_of
+from benchmark.report.grid import Grid, Stat, class_stat
+from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
 _SMALL = 4_000  # bytes of a JPEG file that is put into the page as it is
+
+# A test image to show of a class: which of the class's it is, its path, the list that it goes
+# into, and what is said of it.
+Wanted = tuple[int, str, list, dict[str, Any]]
 
 
 @dataclass
@@ -34,13 +38,11 @@ class Album:
 
     def add(self, path: str) -> int | None:
         """Where in `addresses` the picture is; None if it cannot be read or there is no room."""
-        if self.root is None:
-            return None
         if path not in self._index:
-            address = thumbnail(self.root / path)
-            room = address is not None and len(address) <= self.left
-            self._index[path] = len(self.addresses) if room else None
-            if room:
+            self._index[path] = None
+            address = thumbnail(self.root / path) if self.root else None
+            if address and len(address) <= self.left:
+                self._index[path] = len(self.addresses)
                 self.addresses.append(address)
                 self.left -= len(address)
         return self._index[path]
@@ -48,47 +50,40 @@ class Album:
 
 def thumbnail(path: Path) -> str | None:
     """A picture file as a small JPEG's data: address, as it is stored (no EXIF turn); else None."""
-    from PIL import Image
-
     try:
         with Image.open(path) as image:
             content = path.read_bytes() if image.format == "JPEG" else b""
             if max(image.size) > SIDE or not 0 < len(content) <= _SMALL:
                 image.draft("RGB", (SIDE, SIDE))
-                small = image.convert("RGB")
-                small.thumbnail((SIDE, SIDE))
-                stream = io.BytesIO()
-                small.save(stream, "JPEG", quality=76, optimize=True)
-                content = stream.getvalue()
+                content = inline_svg.jpeg(image, (SIDE, SIDE), quality=76)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    return data_address(content, "image/jpeg")
+    return inline_svg.data(content, "image/jpeg")
 
 
 def data(grid: Grid, results: Path | None = None, images: Path | None = None) -> dict[str, Any]:
-    """Plain data for the page's script.
+    """What explorer.js reads, as plain data: methods, tasks with their classes, and pictures.
 
     results   results/<suite>/<scale>: ranks come from the scores stored there
     images    the data root: without it there are no pictures
     """
     album = Album(images)
-    wanted: list[_Wanted] = []
+    wanted: list[Wanted] = []
     found = [_task(grid, task, results, images, wanted) for task in grid.tasks]
-    for image in sorted(wanted, key=lambda image: image.turn):  # one for each class, then a second
-        image.add_to(album)
-    looks = [style.look(n) for n in range(len(grid.labels))]
+    # One for each class, then a second one.
+    for _, path, shown, example in sorted(wanted, key=lambda image: image[0]):
+        if (place := album.add(path)) is not None:
+            shown.append({"picture": place, **example})
+    looks = [(label, style.look(n)) for n, label in enumerate(grid.labels)]
     return {
-        "methods": [
-            {"label": label, "colour": look.colour, "marker": look.marker}
-            for label, look in zip(grid.labels, looks, strict=True)
-        ],
+        "methods": [{"label": x, "colour": k.colour, "marker": k.marker} for x, k in looks],
         "tasks": [task for task in found if task],
         "pictures": album.addresses,
     }
 
 
 def _task(
-    grid: Grid, task: str, results: Path | None, images: Path | None, wanted: list[_Wanted]
+    grid: Grid, task: str, results: Path | None, images: Path | None, wanted: list[Wanted]
 ) -> dict[str, Any] | None:
     """One task: its classes, the most frequent in training first; their images to `wanted`."""
     done = {label: grid.cell(task, label).done for label in grid.labels}
@@ -96,7 +91,8 @@ def _task(
     names = dict.fromkeys(n for r in records for n, ap in (r.get("per_class_ap") or {}).items())
     if not names:
         return None
-    counts = {name: _count(records, name) for name in names}
+    found = {name: class_stat(records, name, "train_counts") for name in names}
+    counts = {name: each.mean if each else 0.0 for name, each in found.items()}  # of episodes
     truth = _truth(grid, records, results, images)
     groups = _groups(truth, counts, few=task in grid.few_shot)
     classes = [
@@ -105,25 +101,17 @@ def _task(
             "group": groups[name],
             "train": round(counts[name], 1),
             "test": None,
-            "ap": [_numbers(_ap(done[label], name)) for label in grid.labels],
+            "ap": [_numbers(class_stat(done[label], name)) for label in grid.labels],
             "images": [],
         }
         for name in sorted(names, key=lambda name: (-counts[name], name))
     ]
     if truth is not None:
-        wanted += _illustrated(classes, truth, _scores(done, results, truth))
-    turns = "episodes" if task in grid.few_shot else "seeds"
-    return {"name": task, "turns": turns, "classes": classes}
-
-
-def _count(records: Sequence[dict], name: str) -> float:
-    """Training images of a class, the mean over records: episodes draw their own."""
-    found = stat((record.get("train_counts") or {}).get(name) for record in records)
-    return found.mean if found else 0.0
-
-
-def _ap(records: Sequence[dict], name: str) -> Stat | None:
-    return stat((record.get("per_class_ap") or {}).get(name) for record in records)
+        stored = predictions.scores_of(grid, task, results) if results else {}
+        fit = {x: values for x, values in stored.items() if values.shape == truth.labels.shape}
+        wanted += _illustrated(classes, truth, [fit.get(label) for label in grid.labels])
+    repeats = "episodes" if task in grid.few_shot else "seeds"
+    return {"name": task, "turns": repeats, "classes": classes}
 
 
 def _numbers(found: Stat | None) -> list[float | int | None] | None:
@@ -135,13 +123,9 @@ def _numbers(found: Stat | None) -> list[float | int | None] | None:
 
 def _groups(truth: Truth | None, counts: dict[str, float], few: bool) -> dict[str, str]:
     """Each class's group: the split's own word, else what the training counts give."""
-    out = {
-        name: "novel" if few else "tail" if n < TAIL else "medium" if n < HEAD else "head"
-        for name, n in counts.items()
-    }
-    if truth is not None:
-        for group, columns in truth.groups.items():
-            out |= {truth.class_names[k]: group for k in columns if truth.class_names[k] in out}
+    out = {name: "novel" if few else group_of(images) for name, images in counts.items()}
+    for group, columns in truth.groups.items() if truth else ():
+        out |= {truth.class_names[k]: group for k in columns if truth.class_names[k] in out}
     return out
 
 
@@ -152,77 +136,40 @@ def _truth(
     grid: Grid, records: Sequence[dict], results: Path | None, images: Path | None
 ) -> Truth | None:
     """What the task's test images show: as stored beside the scores, else as the split says."""
-    from benchmark.data import tasks
-    from benchmark.records.scores import read_truth, truth_of
-
-    if results is not None:
-        for record in records:
-            if found := read_truth(results, record):
-                return found
+    for record in records if results else ():
+        if found := scores.read_truth(results, record):
+            return found
     first = records[0]
     try:
         task = tasks.load(first["task"], grid.scale, images or Path(), first.get("episode"))
     except (InputError, OSError):
         return None
     same = task.split_sha256 == first.get("split_sha256")
-    return truth_of(task) if same else None
-
-
-def _scores(
-    done: dict[str, tuple[dict, ...]], results: Path | None, truth: Truth
-) -> list[np.ndarray | None]:
-    """For each label the stored scores (N, C) of its first seed or episode."""
-    from benchmark.records.scores import read_scores
-
-    out = []
-    for records in done.values():
-        first = min(records, key=lambda r: (r["seed"], r.get("episode") or 0), default=None)
-        found = read_scores(results, first) if first and results is not None else None
-        out.append(found if found is not None and found.shape == truth.labels.shape else None)
-    return out
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A test image of a class, not yet read: the class's number `turn`."""
-
-    turn: int
-    entry: dict[str, Any]
-    row: int
-    column: int
-    truth: Truth
-    scores: Sequence[np.ndarray | None]
-
-    def add_to(self, album: Album) -> None:
-        """Give the class the picture, its true labels, and its rank in it under each method:
-        1 where no other class scores higher."""
-        at = album.add(self.truth.paths[self.row])
-        if at is None:
-            return
-        shown = zip(self.truth.class_names, self.truth.labels[self.row], strict=True)
-        scores = [None if s is None else s[self.row] for s in self.scores]
-        ranks = [None if s is None else int((s > s[self.column]).sum()) + 1 for s in scores]
-        labels = [name for name, on in shown if on]
-        self.entry["images"].append({"picture": at, "labels": labels, "ranks": ranks})
+    return scores.truth_of(task) if same else None
 
 
 def _illustrated(
-    classes: list[dict], truth: Truth, scores: Sequence[np.ndarray | None]
-) -> Iterator[_Wanted]:
-    """The images of every class that the truth has, rare classes first; adds the test counts."""
+    classes: list[dict], truth: Truth, stored: Sequence[np.ndarray | None]
+) -> Iterator[Wanted]:
+    """The images of every class that the truth has, rare classes first; adds the test counts.
+
+    Up to EACH of a class, evenly spread over the list and chosen by no result. Each has its true
+    labels and the class's rank in it by each label's `stored` scores (N, C): 1 where no other
+    class scores higher.
+    """
     columns = {name: k for k, name in enumerate(truth.class_names)}
     for entry in reversed(classes):
         column = columns.get(entry["name"])
-        if column is not None:
-            entry["test"] = int(truth.labels[:, column].sum())
-            for turn, row in enumerate(_spread(truth, column)):
-                yield _Wanted(turn, entry, row, column, truth, scores)
-
-
-def _spread(truth: Truth, column: int) -> Iterator[int]:
-    """Up to EACH test images of a class, evenly spread over the list: chosen by no result."""
-    import numpy as np
-
-    rows = np.flatnonzero(truth.labels[:, column])
-    places = np.linspace(0, len(rows) - 1, min(EACH, len(rows)))
-    yield from (int(rows[round(place)]) for place in places)
+        if column is None:
+            continue
+        rows = np.flatnonzero(truth.labels[:, column])
+        entry["test"] = len(rows)
+        places = np.linspace(0, len(rows) - 1, min(EACH, len(rows)))
+        for number, row in enumerate(int(rows[round(place)]) for place in places):
+            labels = [truth.class_names[k] for k in np.flatnonzero(truth.labels[row])]
+            ranks = [
+                None if values is None else int((values[row] > values[row, column]).sum()) + 1
+                for values in stored
+            ]
+            example = {"labels": labels, "ranks": ranks}
+            yield number, truth.paths[row], entry["images"], example

@@ -9,27 +9,26 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.page import explorer, inline_svg, overview
 from benchmark.report.page.html_tables import sheets
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
+from benchmark.report.tables.sections import Section
 from benchmark.report.wording import gaps, scale_words
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from benchmark.report.bootstrap import Pairs
-    from benchmark.report.tables.sections import Section
 
 MAIN = 2  # tables in the summary at most
 _KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = ("tables.js", "explorer.js", "page.js")  # each a function of its own
 
 
-def page(
+def render(
     whole: Grid,
     sections: Sequence[Section],
     figures: Mapping[str, tuple[bytes, str]],
@@ -39,7 +38,7 @@ def page(
     pairs: Mapping[str, Pairs] | None = None,
     note: str = "",
 ) -> str:
-    """The page as HTML.
+    """The page as the text of one HTML file.
 
     sections  the tables in their order; the first two of the paper's stand in the summary
     figures   {file name: (bytes, caption)}, .svg and .png of each
@@ -50,54 +49,43 @@ def page(
     note      why figures are missing, or ""
     """
     drawn, sprite = inline_svg.figures(figures)
-    script = _script()
+    script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     first = [section for section in sections if section.paper][:MAIN]
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            suite=whole.suite,
-            scale=whole.scale,
-            scale_words=scale_words(whole.scale),
-            policy=_policy(script),
-            style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
-            script=script,
-            sprite=sprite,
-            tiles=overview.tiles(whole),
-            leaders=overview.leaders(whole, pairs or {}),
-            differences=overview.differences(pairs or {}),
-            differences_caption=significance.caption(pairs, whole) if pairs else "",
-            main=[_part(section, files) for section in first],
-            more=[_part(section, files) for section in sections if section not in first],
-            figures=_kinds(drawn),
-            note=note,
-            explorer=_embedded(explorer.data(whole, results, images)),
-            facts=facts(whole),
-            versions=overview.versions(whole),
-            gaps=list(gaps(whole, whole.tasks, whole.labels)),
-            settings=overview.settings(whole),
-            commits=overview.commits(whole),
-        )
+    return _template().render(
+        suite=whole.suite,
+        scale=whole.scale,
+        scale_words=scale_words(whole.scale),
+        policy=_policy(script),
+        style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        sprite=sprite,
+        tiles=overview.tiles(whole),
+        leaders=overview.leaders(whole, pairs or {}),
+        differences=overview.differences(pairs or {}),
+        differences_caption=significance.caption(pairs, whole) if pairs else "",
+        main=[_part(section, files) for section in first],
+        more=[_part(section, files) for section in sections if section not in first],
+        figures=_kinds(drawn),
+        note=note,
+        explorer=_embedded(explorer.data(whole, results, images)),
+        facts=facts(whole),
+        versions=overview.versions(whole),
+        gaps=list(gaps(whole, whole.tasks, whole.labels)),
+        settings=overview.settings(whole),
+        commits=overview.commits(whole),
     )
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
+def _template() -> Template:
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _script() -> str:
-    """The page's own scripts, each a function of its own."""
-    names = ("tables.js", "explorer.js", "page.js")
-    return "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+    return environment.get_template("page.html")
 
 
 def _policy(script: str) -> str:
@@ -123,24 +111,15 @@ def slug(text: str) -> str:
 
 
 def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """A section for the template: its text, its sheets, its files."""
-    table = section.table
-    found = {kind: files.get(f"{table.name}.{kind}") for kind in _KINDS}
-    return {
-        "id": slug(table.name),
-        "title": section.title,
-        "paper": section.paper,
-        "caption": table.caption,
-        "marks": table.ranked,
-        "tied": table.tied,
-        "sheets": sheets(table),
-        "notes": table.notes,
-        "files": [
-            (f"{table.name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
-            for kind, content in found.items()
-            if content is not None
-        ],
-    }
+    """A section for the template, with its id, sheets and files as (name, kind, address)."""
+    name = section.table.name
+    found = {kind: files.get(f"{name}.{kind}") for kind in _KINDS}
+    downloads = [
+        (f"{name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
+        for kind, content in found.items()
+        if content is not None
+    ]
+    return vars(section) | {"id": slug(name), "sheets": sheets(section.table), "files": downloads}
 
 
 def _kinds(drawn: Sequence[inline_svg.Figure]) -> list[list[dict[str, Any]]]:

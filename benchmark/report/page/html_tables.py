@@ -62,11 +62,7 @@ def sheets(table: Table) -> list[Sheet]:
 
 
 def _sheet(table: Table, blocks: Sequence[Block], title: str) -> Sheet:
-    heads = () if title else tuple((block.name, len(block.columns)) for block in blocks)
-    fields = [
-        tuple(_field(entry) for block in blocks for entry in block.rows[i])
-        for i in range(len(table.labels))
-    ]
+    named = not title and any(block.name for block in blocks)
     columns = [
         Column(name, k == 0, _kind([row[k] for row in block.rows]))
         for block in blocks
@@ -75,9 +71,9 @@ def _sheet(table: Table, blocks: Sequence[Block], title: str) -> Sheet:
     return Sheet(
         title=title,
         leading=tuple(table.factors),
-        heads=heads if any(name for name, _ in heads) else (),
+        heads=tuple((block.name, len(block.columns)) for block in blocks) if named else (),
         columns=tuple(columns),
-        rows=tuple(zip(table.leading, fields, strict=True)),
+        rows=tuple((texts, tuple(map(_field, row))) for texts, row in table.lines(blocks)),
         dense=len(columns) >= DENSE,
         wordy=any(len(texts[0]) > WORDY for texts in table.leading),
     )
@@ -94,10 +90,8 @@ def _field(entry: Entry) -> Field:
     if entry.stat is None:
         number = _number(entry.word)
         return Field(entry.word, value=number, tied=tied, mark=mark, quiet=not number)
-    std = "–" if entry.stat.std is None else f"{entry.stat.std:.2f}"
-    mean = f"{entry.stat.mean:.2f}"
-    value = f"{entry.stat.mean:.8g}"
-    return Field(mean, std, entry.count, value, entry.rank, tied, mark=mark)
+    mean, std = entry.stat.mean, "–" if entry.stat.std is None else f"{entry.stat.std:.2f}"
+    return Field(f"{mean:.2f}", std, entry.count, f"{mean:.8g}", entry.rank, tied, mark=mark)
 
 
 def _number(word: str) -> str:

@@ -6,17 +6,19 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from PIL import Image
+
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{_XLINK}}}href"
 LARGEST = 300_000  # bytes of SVG; what is larger, such as one with photographs, becomes a picture
 _WIDE, _HEAVY = 1600, 150_000  # pixels and bytes of a picture that is left as it is
-_REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
+_REFERENCE = re.compile(r"(url\(#|^#)([^)]+)")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -36,28 +38,22 @@ def figures(files: Mapping[str, tuple[bytes, str]]) -> tuple[list[Figure], str]:
 
     The definitions are one SVG without size, which has to come before the figures.
     """
-    stems: dict[str, dict[str, bytes]] = {}
-    captions: dict[str, str] = {}
-    for name, (content, caption) in files.items():
-        path = PurePath(name)
-        stems.setdefault(path.stem, {})[path.suffix[1:]] = content
-        captions[path.stem] = caption
+    captions = {PurePath(name).stem: caption for name, (_, caption) in files.items()}
     shared: dict[str, str] = {}
-    found = [_figure(n, captions[n], kinds, shared) for n, kinds in stems.items()]
+    found = [_figure(name, caption, files, shared) for name, caption in captions.items()]
     content = "".join(shared.values())
     sprite = f'<svg width="0" height="0" aria-hidden="true">{content}</svg>'
     return found, sprite if content else ""
 
 
-def _figure(name: str, caption: str, kinds: dict[str, bytes], shared: dict[str, str]) -> Figure:
+def _figure(name: str, caption: str, files: Mapping, shared: dict[str, str]) -> Figure:
     title = caption.partition(":")[0]
-    if "svg" in kinds:
-        mine: dict[str, str] = {}
-        markup = svg(kinds["svg"], name, mine)
-        if len(markup) <= LARGEST or "png" not in kinds:
-            shared |= mine
-            return Figure(name, title, caption, svg=markup)
-    return Figure(name, title, caption, source=picture(kinds["png"]))
+    mine: dict[str, str] = {}
+    markup = svg(files[f"{name}.svg"][0], name, mine)
+    if len(markup) <= LARGEST:
+        shared |= mine
+        return Figure(name, title, caption, svg=markup)
+    return Figure(name, title, caption, source=picture(files[f"{name}.png"][0]))
 
 
 def svg(content: bytes, name: str, shared: dict[str, str]) -> str:
@@ -73,7 +69,7 @@ def svg(content: bytes, name: str, shared: dict[str, str]) -> str:
         for child in list(parent):
             if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style", f"{{{_SVG}}}script"):
                 parent.remove(child)
-    used = {found for element in root.iter() for found in _referred(element)}
+    used = _referred(root)
     names = _take_definitions(root, shared)
     for element in root.iter():
         _tidy(element, used, names, f"{re.sub(r'[^a-zA-Z0-9-]', '-', name)}-")
@@ -83,10 +79,10 @@ def svg(content: bytes, name: str, shared: dict[str, str]) -> str:
     return _compact(ElementTree.tostring(root, encoding="unicode"))
 
 
-def _referred(element: Element) -> Iterator[str]:
-    for value in element.attrib.values():
-        for match in _REFERENCE.finditer(value):
-            yield match[1] or match[2]
+def _referred(root: Element) -> set[str]:
+    """The ids that the element and those inside it refer to."""
+    values = (value for element in root.iter() for value in element.attrib.values())
+    return {match[2] for value in values for match in _REFERENCE.finditer(value)}
 
 
 def _take_definitions(root: Element, shared: dict[str, str]) -> dict[str, str]:
@@ -94,20 +90,19 @@ def _take_definitions(root: Element, shared: dict[str, str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for parent in root.iter():
         for defs in [child for child in parent if child.tag == f"{{{_SVG}}}defs"]:
-            if any(True for part in defs.iter() for _ in _referred(part)):
+            if _referred(defs):
                 continue  # refers to another definition: stays
             for part in defs:
                 old = part.attrib.pop("id", "")
                 part.tail = None
                 for inner in part.iter():
                     if "d" in inner.attrib:
-                        inner.attrib["d"] = " ".join(_rounded(inner.attrib["d"]).split())
+                        inner.attrib["d"] = _rounded(inner.attrib["d"])
                 markup = _compact(ElementTree.tostring(part, encoding="unicode"))
                 new = f"d{hashlib.sha256(markup.encode()).hexdigest()[:10]}"
                 names[old] = new
                 part.attrib["id"] = new
-                markup = _compact(ElementTree.tostring(part, encoding="unicode"))
-                shared[new] = f"<defs>{markup}</defs>"
+                shared[new] = _compact(f"<defs>{ElementTree.tostring(part, 'unicode')}</defs>")
             parent.remove(defs)
     return names
 
@@ -124,21 +119,18 @@ def _tidy(element: Element, used: set[str], names: dict[str, str], prefix: str) 
     if _HREF in element.attrib:
         element.attrib["href"] = element.attrib.pop(_HREF)
     for key, value in element.attrib.items():
-        if key == "href":
-            element.attrib[key] = f"#{new(value[1:])}" if value.startswith("#") else value
-        elif "url(#" in value:
-            element.attrib[key] = re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{new(m[1])})", value)
+        if key == "href" or "url(#" in value:
+            element.attrib[key] = _REFERENCE.sub(lambda m: m[1] + new(m[2]), value)
         elif key in ("d", "points", "x", "y"):
-            element.attrib[key] = " ".join(_rounded(value).split())
-    if element.text and not element.text.strip():
-        element.text = None
-    if element.tail and not element.tail.strip():
-        element.tail = None
+            element.attrib[key] = _rounded(value)
+    element.text = element.text if (element.text or "").strip() else None
+    element.tail = element.tail if (element.tail or "").strip() else None
 
 
 def _rounded(text: str) -> str:
-    """Numbers to a hundredth of a point."""
-    return _LONG_NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text)
+    """Numbers to a hundredth of a point, a single space between them."""
+    text = _LONG_NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text)
+    return " ".join(text.split())
 
 
 def _compact(markup: str) -> str:
@@ -147,19 +139,22 @@ def _compact(markup: str) -> str:
 
 def picture(png: bytes) -> str:
     """A PNG as a data: address; a heavy one as JPEG of at most 1600 pixels' width."""
-    from PIL import Image
+    if len(png) > _HEAVY:
+        with Image.open(io.BytesIO(png)) as image:
+            small = jpeg(image, (_WIDE, _WIDE * 4), quality=86)
+        if len(small) < len(png):
+            return data(small, "image/jpeg")
+    return data(png, "image/png")
 
-    if len(png) <= _HEAVY:
-        return data(png, "image/png")
-    with Image.open(io.BytesIO(png)) as image:
-        image = image.convert("RGB")
-        image.thumbnail((_WIDE, _WIDE * 4))
-        stream = io.BytesIO()
-        image.save(stream, "JPEG", quality=86, optimize=True)
-    small = stream.getvalue()
-    return data(small, "image/jpeg") if len(small) < len(png) else data(png, "image/png")
+
+def jpeg(image: Image.Image, size: tuple[int, int], quality: int) -> bytes:
+    """The image as a JPEG file's bytes, made smaller where it is larger than `size` in pixels."""
+    small, stream = image.convert("RGB"), io.BytesIO()
+    small.thumbnail(size)
+    small.save(stream, "JPEG", quality=quality, optimize=True)
+    return stream.getvalue()
 
 
 def data(content: bytes, kind: str) -> str:
-    """A data: address."""
+    """The content as a data: address of that media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.report import wording
 from benchmark.report.grid import Grid, preprocess, restrictions
@@ -11,16 +10,19 @@ from benchmark.report.tables.formats import markdown, md_text
 from benchmark.report.tables.sections import Section
 
 
-def page(whole: Grid, sections: Sequence[Section], figures: dict[str, str], note: str = "") -> str:
+def render(
+    whole: Grid, sections: Sequence[Section], figures: Mapping[str, str], note: str = ""
+) -> str:
     """The page as Markdown: facts of the `whole`, every section's table, and the figures.
 
     `figures`: {file name: caption} of the .png files beside it; `note`: which are left out.
     """
+    rows = [f"| {name} | {md_text(text)} |" for name, text in facts(whole)]
     parts = [
         f"# {md_text(whole.suite)}, {md_text(wording.in_short(whole, whole.tasks))}",
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
-        _two_columns(facts(whole)),
+        "\n".join(["| | |", "| :-- | :-- |", *rows]),
     ]
     for section in sections:
         name = section.table.name
@@ -39,14 +41,10 @@ def page(whole: Grid, sections: Sequence[Section], figures: dict[str, str], note
 
 def facts(grid: Grid) -> list[tuple[str, str]]:
     """What the numbers rest on, as (name, text), without those that have nothing to say."""
-    records = grid.records
-    done = [r for r in records if r.get("status") == "done"]
-    kinds = Counter(r.get("status") for r in records)
-    units = f"{kinds['done']} of {grid.units} units done"
-    units += f", {kinds['skipped']} skipped" if kinds["skipped"] else ""
-    units += f", {kinds['failed']} failed" if kinds["failed"] else ""
-    unrun = grid.units - sum(kinds[name] for name in ("done", "skipped", "failed"))
-    units += f", {unrun} not run" if unrun else ""
+    done = [r for r in grid.records if r.get("status") == "done"]
+    n = grid.counts()
+    others = {"skipped": n["skipped"], "failed": n["failed"], "not run": grid.units - n.total()}
+    units = ", ".join(filter(None, (f"{n['done']} of {grid.units} units done", listed(others))))
     origin = [r.get("provenance") or {} for r in done]
     rows = [
         ("scale", wording.scale_words(grid.scale)),
@@ -65,9 +63,9 @@ def facts(grid: Grid) -> list[tuple[str, str]]:
     return [(name, text) for name, text in rows if text]
 
 
-def _two_columns(rows: list[tuple[str, str]]) -> str:
-    lines = ["| | |", "| :-- | :-- |"]
-    return "\n".join([*lines, *(f"| {name} | {md_text(text)} |" for name, text in rows)])
+def listed(counts: Mapping[str, int]) -> str:
+    """`2 skipped, 1 failed`: those that are not zero; "" where all are."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def _seconds(done: list[dict]) -> float:
@@ -95,8 +93,8 @@ def _preprocess(done: list[dict]) -> str:
 
 
 def _commit(provenance: dict) -> str:
-    commit = provenance.get("commit")
-    return (commit[:10] if commit else "unknown") + (" + edits" if provenance.get("dirty") else "")
+    edits = " + edits" if provenance.get("dirty") else ""
+    return (provenance.get("commit") or "unknown")[:10] + edits
 
 
 def _list(texts: Iterable[str]) -> str:
@@ -104,7 +102,4 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _range(dates: list[str]) -> str:
-    if not dates:
-        return "unknown"
-    first, last = min(dates), max(dates)
-    return first if first == last else f"{first} to {last}"
+    return " to ".join(sorted({min(dates), max(dates)})) if dates else "unknown"

@@ -4,75 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmark.report.bootstrap import Pairs, Row
 from benchmark.report.grid import Grid
-from benchmark.report.page.markdown import facts
+from benchmark.report.page.markdown import facts, listed
 from benchmark.report.tables import significance
-
-if TYPE_CHECKING:
-    from benchmark.report.bootstrap import Pairs, Row
 
 
 def tiles(grid: Grid) -> list[tuple[str, str, str]]:
     """(number, what, more) of the line under the title."""
-    records = grid.records
-    done = sum(r.get("status") == "done" for r in records)
-    skipped = sum(r.get("status") == "skipped" for r in records)
-    failed = sum(r.get("status") == "failed" for r in records)
-    lacking = grid.units - done - skipped
-    state = [f"{skipped} skipped"] if skipped else []
-    state += [f"{lacking} missing"] if lacking else []
-    state += [f"{failed} of them failed"] if failed else []
-    kinds = [f"{len(grid.long_tailed)} long-tailed"] if grid.long_tailed else []
-    kinds += [f"{len(grid.few_shot)} few-shot"] if grid.few_shot else []
-    known = dict(facts(grid))
-    time, _, rest = known.get("computing time", "").partition(",")
+    units, methods, tasks = grid.counts(), len(grid.labels), len(grid.tasks)
+    missing = grid.units - units["done"] - units["skipped"]
+    state = {"skipped": units["skipped"], "missing": missing, "of them failed": units["failed"]}
+    kinds = {"long-tailed": len(grid.long_tailed), "few-shot": len(grid.few_shot)}
+    time, _, rest = dict(facts(grid))["computing time"].partition(",")
     return [
-        (f"{done} / {grid.units}", "units done", ", ".join(state) or "none missing"),
-        (str(len(grid.labels)), "method" if len(grid.labels) == 1 else "methods", ""),
-        (str(len(grid.tasks)), "task" if len(grid.tasks) == 1 else "tasks", ", ".join(kinds)),
+        (f"{units['done']} / {grid.units}", "units done", listed(state) or "none missing"),
+        (str(methods), "method" if methods == 1 else "methods", ""),
+        (str(tasks), "task" if tasks == 1 else "tasks", listed(kinds)),
         (time.removesuffix(" minutes"), "minutes of computing", rest.strip()),
     ]
 
 
-@dataclass(frozen=True)
-class Leader:
-    """The best method of a task by headline mAP, the next one, and those like it.
-
-    `tied` is None where nothing was tested.
-    """
-
-    task: str
-    best: str
-    mean: float
-    following: str
-    gap: float | None
-    tied: tuple[str, ...] | None
-
-
-def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[Leader]:
-    """The leader of each task that has a result."""
+def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
+    """Of each task that has a result the best method by headline mAP, the next one with the gap to
+    it, and those `tied` with the best: None where nothing was tested."""
     out = []
     for task in grid.tasks:
         found = [(s.mean, x) for x in grid.labels if (s := grid.cell(task, x).stat("headline"))]
         found.sort(key=lambda item: -item[0])
         if not found:
             continue
-        (mean, best), rest = found[0], found[1:]
+        (mean, best), *rest = found
         known = pairs[task].among(grid.labels) if task in pairs else None
         tied = tuple(x for x in grid.labels if x in known.tied) if known and known.best else None
         following, gap = (rest[0][1], mean - rest[0][0]) if rest else ("", None)
-        out.append(Leader(task, best, mean, following, gap, tied))
+        row = {"task": task, "best": best, "mean": mean, "following": following, "gap": gap}
+        out.append(row | {"tied": tied})
     return out
 
 
 def differences(pairs: Mapping[str, Pairs]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """(task, verdict, rows) of each; a row also has its interval's places in a picture's width."""
-    return [
-        (task, significance.verdict(found), _placed(found.table)) for task, found in pairs.items()
-    ]
+    return [(task, significance.verdict(p), _placed(p.table)) for task, p in pairs.items()]
 
 
 def _placed(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -84,14 +59,9 @@ def _placed(rows: Sequence[Row]) -> list[dict[str, Any]]:
         return f"{4 + 122 * (value - low) / wide:.1f}"
 
     return [
-        {
-            **{name: getattr(row, name) for name in ("a", "b", "diff", "low", "high", "n", "real")},
-            "spread": row.seeds_std,
-            "zero": place(0.0),
-            "left": place(row.low),
-            "right": place(row.high),
-            "middle": place(row.diff),
-        }
+        vars(row)
+        | {"real": row.real, "spread": row.seeds_std, "zero": place(0.0)}
+        | {"left": place(row.low), "right": place(row.high), "middle": place(row.diff)}
         for row in rows
     ]
 
@@ -100,8 +70,8 @@ def versions(grid: Grid) -> list[tuple[str, str]]:
     """(package, its version or versions) of all records."""
     found: dict[str, dict[str, None]] = {}
     for record in grid.records:
-        versions = (record.get("provenance") or {}).get("versions") or {}
-        for name, version in versions.items():
+        known = (record.get("provenance") or {}).get("versions") or {}
+        for name, version in known.items():
             found.setdefault(name, {})[str(version)] = None
     return [(name, ", ".join(each)) for name, each in found.items()]
 
@@ -116,16 +86,12 @@ def settings(grid: Grid) -> list[tuple[str, list[tuple[str, list[tuple[str, str]
     """(label, [(tasks, [(hyperparameter, value)])]): tasks of equal settings together."""
     out = []
     for label in grid.labels:
-        groups: dict[str, tuple[list[str], dict]] = {}
+        groups: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
         for task in grid.tasks:
             for record in grid.cell(task, label).done[:1]:
                 values = record.get("hyperparameters") or {}
-                key = json.dumps(values, sort_keys=True)
-                groups.setdefault(key, ([], values))[0].append(task)
+                texts = [(k, json.dumps(v, ensure_ascii=False)) for k, v in values.items()]
+                groups.setdefault(str(sorted(texts)), ([], texts))[0].append(task)
         if groups:
-            lists = [
-                (", ".join(names), [(k, json.dumps(v, ensure_ascii=False)) for k, v in of.items()])
-                for names, of in groups.values()
-            ]
-            out.append((label, lists))
+            out.append((label, [(", ".join(names), texts) for names, texts in groups.values()]))
     return out

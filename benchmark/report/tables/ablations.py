@@ -13,7 +13,7 @@ from benchmark.suites.tables import ReportLayout, TableSpec
 COLUMNS = ("total", "head", "medium", "tail")
 
 
-def general(grid: Grid, arrangement: ReportLayout) -> Grid:
+def general(grid: Grid, layout: ReportLayout) -> Grid:
     """The part of the grid that the general tables and figures show.
 
     Long-tailed results of labels that the suite's own tables show are left out, and tasks and
@@ -22,7 +22,7 @@ def general(grid: Grid, arrangement: ReportLayout) -> Grid:
     kept = {
         (task, label): cell
         for (task, label), cell in grid.cells.items()
-        if task in grid.few_shot or label not in arrangement.special
+        if task in grid.few_shot or label not in layout.special
     }
     return replace(
         grid,
@@ -32,21 +32,14 @@ def general(grid: Grid, arrangement: ReportLayout) -> Grid:
     )
 
 
-def all_of(grid: Grid, arrangement: ReportLayout) -> Iterator[tuple[TableSpec, Table]]:
+def all_of(grid: Grid, layout: ReportLayout) -> Iterator[tuple[TableSpec, Table]]:
     """Each of the suite's tables that has a unit; missing units show as in every table."""
-    for layout in arrangement.layouts:
-        if labels := labels_of(grid, layout):
-            yield layout, _table(grid, layout, labels)
-
-
-def _table(grid: Grid, layout: TableSpec, labels: list[str]) -> Table:
-    tasks = tasks_of(grid, layout)
-    caption = (
-        f"{layout.title} (the paper's {layout.paper}), {about(grid, tasks)}: mAP in "
-        "percent of all, head, medium and tail classes; mean ± sample standard deviation over n "
-        "seeds."
-    )
-    name = f"ablation_{layout.name}"
-    table = stacked(grid, name, caption, COLUMNS, tasks, labels)
-    rows = tuple(layout.rows[label] for label in labels)
-    return replace(table, factors=layout.factors, rows=rows)
+    for spec in layout.layouts:
+        labels, tasks = labels_of(grid, spec), tasks_of(grid, spec)
+        caption = (
+            f"{spec.title} (the paper's {spec.paper}), {about(grid, tasks)}: mAP in percent of "
+            "all, head, medium and tail classes; mean ± sample standard deviation over n seeds."
+        )
+        if table := stacked(grid, f"ablation_{spec.name}", caption, COLUMNS, tasks, labels):
+            rows = tuple(spec.rows[label] for label in labels)
+            yield spec, replace(table, factors=spec.factors, rows=rows)

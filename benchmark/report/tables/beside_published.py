@@ -7,8 +7,7 @@ from functools import cache
 
 from benchmark.published import audit, reading
 from benchmark.published.model import Place, PublishedTable, Row, Spot
-from benchmark.report.grid import METRIC, Grid, Stat
-from benchmark.report.tables.agreement import metric
+from benchmark.report.grid import Cell, Grid, Stat
 from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import about, gaps
 
@@ -16,21 +15,7 @@ COLUMNS = ("measured", "n", "printed", "gap", "in 2 std")
 LOGGED = ("logged", "gap to log", "log in 2 std")
 
 
-class Footnotes:
-    """Numbers footnotes in the order in which they are first needed; equal texts share one."""
-
-    def __init__(self):
-        self.numbers: dict[str, int] = {}
-
-    def mark(self, texts: Sequence[str]) -> str:
-        """The marks of these notes: `1,3`; "" for none."""
-        found = {self.numbers.setdefault(text, len(self.numbers) + 1) for text in texts}
-        return ",".join(map(str, sorted(found)))
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """All notes, each after its number."""
-        return tuple(f"[{number}] {text}" for text, number in self.numbers.items())
+Footnotes = dict[str, int]  # text -> number, in the order in which they are first needed
 
 
 def sections(grid: Grid) -> Iterator[tuple[str, Table]]:
@@ -42,21 +27,12 @@ def sections(grid: Grid) -> Iterator[tuple[str, Table]]:
         return
     shown: set[tuple[str, str]] = set()
     for table in reading.load().tables.values():
-        rows = _measured(grid, table)
+        labels = [(label, row) for row in table.rows.values() for label in row.labels]
+        rows = [(x, row) for x, row in labels if any(grid.cell(t, x).done for t in table.tasks)]
         pairs = {(label, task) for label, _ in rows for task in table.tasks}
         if pairs - shown:
             shown |= pairs
             yield f"Beside {table.paper}: {table.title}", _table(grid, table, rows)
-
-
-def _measured(grid: Grid, table: PublishedTable) -> list[tuple[str, Row]]:
-    """(label, row) of every label with a result on any task of the table."""
-    return [
-        (label, row)
-        for row in table.rows.values()
-        for label in row.labels
-        if any(grid.cell(task, label).done for task in table.tasks)
-    ]
 
 
 @cache
@@ -67,38 +43,33 @@ def _flags() -> dict[Spot, tuple[str, ...]]:
 def _table(grid: Grid, table: PublishedTable, rows: Sequence[tuple[str, Row]]) -> Table:
     """One block a task; a row for each label and column of the published table."""
     tasks = [t for t in table.tasks if any(grid.cell(t, label).done for label, _ in rows)]
-    notes, lines = Footnotes(), []
-    for label, row in rows:
-        lines += [(label, row, (label, column)) for column in _columns(table, row)]
-    logged = any(row.logged for _, row in rows)
-    blocks = tuple(
-        Block(
-            task,
-            COLUMNS + LOGGED * logged,
-            tuple(
-                _entries(grid, table, notes, task, label, row, column, logged)
-                for label, row, (_, column) in lines
-            ),
-        )
-        for task in tasks
-    )
+    notes: Footnotes = {}
+    lines = [(label, row, column) for label, row in rows for column in _columns(table, row)]
+    columns = COLUMNS + LOGGED * any(row.logged for _, row in rows)
+    blocks = []
+    for task in tasks:
+        entries = [_entries(grid.cell(task, x), table, row, c, notes) for x, row, c in lines]
+        blocks.append(Block(task, columns, tuple(each[: len(columns)] for each in entries)))
     labels = list(dict.fromkeys(label for label, _ in rows))
+    done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
+    backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
+    caption = (
+        f"{table.title}, {about(grid, tasks)}: mAP in percent measured here ({backbones}; mean ± "
+        f"sample standard deviation over n units) beside {table.paper} of {table.source}. "
+        "Gap: measured less published; in 2 std: whether it is no more than two of our standard "
+        "deviations; logged: what the authors' log of the same run says. Small numbers: notes."
+    )
     return Table(
         name=f"beside_{table.name}",
-        caption=_caption(grid, table, tasks, labels),
-        labels=tuple(" ".join(texts) for *_, texts in lines),
-        blocks=blocks,
-        notes=(*gaps(grid, tasks, labels), *notes.lines),
+        caption=caption,
+        labels=tuple(f"{label} {column}" for label, _, column in lines),
+        blocks=tuple(blocks),
+        notes=(*gaps(grid, tasks, labels), *(f"[{n}] {text}" for text, n in notes.items())),
         stacked=True,
         factors=("method", "column"),
-        rows=tuple(texts for *_, texts in lines),
+        rows=tuple((label, column) for label, _, column in lines),
         of_cells=False,
     )
-
-
-def _row_notes(row: Row) -> list[str]:
-    other = [f"published with {row.backbone}"] if row.backbone else []
-    return [*other, *row.notes]
 
 
 def _columns(table: PublishedTable, row: Row) -> list[str]:
@@ -108,33 +79,31 @@ def _columns(table: PublishedTable, row: Row) -> list[str]:
 
 
 def _entries(
-    grid: Grid,
-    table: PublishedTable,
-    notes: Footnotes,
-    task: str,
-    label: str,
-    row: Row,
-    column: str,
-    logged: bool,
+    cell: Cell, table: PublishedTable, row: Row, column: str, notes: Footnotes
 ) -> tuple[Entry, ...]:
-    """The entries of COLUMNS, and of LOGGED if asked, in one row."""
-    place = Place(task, column.partition(", ")[0])
-    cell, printed = grid.cell(task, label), row.printed.get(place)
-    second = cell.stat(METRIC[row.also]) if row.also else None
-    found = second if ", " in column else cell.stat(metric(place))
-    if ", " in column and second is None:  # such as the redraw, which VOC has none of
-        return (Entry(),) * len(COLUMNS + LOGGED * logged)
+    """The entries of COLUMNS and LOGGED in one row."""
+    place = Place(cell.task, column.partition(", ")[0])
+    printed, logged = row.printed.get(place), row.logged.get(place)
+    also = cell.column(row.also) if row.also else None
+    found = also if ", " in column else cell.column(place.column)
+    if ", " in column and also is None:  # such as the redraw, which VOC has none of
+        return (Entry(),) * len(COLUMNS + LOGGED)
     flags = [*_flags().get(Spot(table.name, row.name, place), ())]
-    if place == table.places_of(task)[0]:
-        flags += [row.also_note] * bool(second) + _row_notes(row)
-    mark = notes.mark(flags) if printed is not None else ""
-    n = str(found.n) if found else "-"
-    out = [Entry(found), Entry(word=n), Entry(word=_number(printed, table.decimals), mark=mark)]
-    out += _compared(found, printed)
-    if logged:
-        theirs = row.logged.get(place)
-        out += [Entry(word=_number(theirs, 2)), *_compared(found, theirs)]
-    return tuple(out)
+    if place == table.places_of(cell.task)[0]:
+        flags += [row.also_note] * bool(also)
+        flags += [f"published with {row.backbone}"] * bool(row.backbone) + [*row.notes]
+    mark = _mark(notes, flags) if printed is not None else ""
+    return (
+        *(Entry(found), Entry(word=str(found.n) if found else "-")),
+        *(Entry(word=_number(printed, table.decimals), mark=mark), *_compared(found, printed)),
+        *(Entry(word=_number(logged, 2)), *_compared(found, logged)),
+    )
+
+
+def _mark(notes: Footnotes, texts: Sequence[str]) -> str:
+    """The numbers of these notes, new ones added: `1,3`; "" for none."""
+    found = {notes.setdefault(text, len(notes) + 1) for text in texts}
+    return ",".join(map(str, sorted(found)))
 
 
 def _compared(found: Stat | None, theirs: float | None) -> list[Entry]:
@@ -148,14 +117,3 @@ def _compared(found: Stat | None, theirs: float | None) -> list[Entry]:
 
 def _number(number: float | None, decimals: int) -> str:
     return "-" if number is None else f"{number:.{decimals}f}"
-
-
-def _caption(grid: Grid, table: PublishedTable, tasks: Sequence[str], labels: Sequence[str]) -> str:
-    done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
-    backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
-    return (
-        f"{table.title}, {about(grid, tasks)}: mAP in percent measured here ({backbones}; mean ± "
-        f"sample standard deviation over n units) beside {table.paper} of {table.source}. "
-        "Gap: measured less published; in 2 std: whether it is no more than two of our standard "
-        "deviations; logged: what the authors' log of the same run says. Small numbers: notes."
-    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 
 from benchmark.common.text import aligned
-from benchmark.report.grid import METRIC, Grid, Stat, restrictions, shots
-from benchmark.report.tables.table import Block, Entry, Table
+from benchmark.report.grid import Grid, restrictions, shots
+from benchmark.report.tables.table import Entry, Line, Table
 
-TIED = "†"
+DAGGER = "†"
 _SAME = "is not distinguishable from the best of its column (see significance.md)."
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -36,16 +37,29 @@ def md_text(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>|~#$" else c for c in " ".join(text.split()))
 
 
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """The rows as a CSV file's text; None is an empty field, a float has six decimals."""
+    stream = io.StringIO()
+    out = csv.writer(stream, lineterminator="\n")
+    for row in rows:
+        out.writerow([f"{x:.6f}" if isinstance(x, float) else x for x in row])
+    return stream.getvalue()
+
+
+def md_grid(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of escaped texts; `align` has an l or an r for each column."""
+    rules = "".join(f" {':--' if side == 'l' else '--:'} |" for side in align)
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], f"|{rules}", *lines[1:]])
+
+
 def plain(entry: Entry) -> str:
     """`32.51 ± 0.40`, with `(n)` where the entry carries one; `± -` when n = 1."""
     if entry.stat is None:
         return f"{entry.word} [{entry.mark}]" if entry.mark else entry.word
-    tied = TIED if entry.tied else ""
-    return f"{_number(entry.stat)}{f' ({entry.count})' if entry.count else ''}{tied}"
-
-
-def _number(stat: Stat) -> str:
-    return f"{stat.mean:.2f} ± {'-' if stat.std is None else f'{stat.std:.2f}'}"
+    std = "-" if entry.stat.std is None else f"{entry.stat.std:.2f}"
+    count = f" ({entry.count})" if entry.count else ""
+    return f"{entry.stat.mean:.2f} ± {std}{count}{DAGGER if entry.tied else ''}"
 
 
 def files(table: Table, grid: Grid) -> dict[str, bytes]:
@@ -61,15 +75,13 @@ def files(table: Table, grid: Grid) -> dict[str, bytes]:
 def markdown(table: Table) -> str:
     """The table under its caption: one grid per task when stacked, else one for all blocks."""
     marks = " **Best** and *second* of each column are marked." if table.ranked else ""
-    marks += f" {TIED} {_SAME}" if table.tied else ""
+    marks += f" {DAGGER} {_SAME}" if table.tied else ""
     parts = [md_text(table.caption) + marks]
     for title, head, rows in _grids(table, table.stacked):
-        lines = [f"### {md_text(title)}", ""] if title else []
-        lines.append("| " + " | ".join(map(md_text, (*table.factors, *head))) + " |")
-        lines.append("|" + " :-- |" * len(table.factors) + " --: |" * len(head))
-        for texts, row in zip(table.leading, rows, strict=True):
-            lines.append("| " + " | ".join([*map(md_text, texts), *map(_md_entry, row)]) + " |")
-        parts.append("\n".join(lines))
+        parts += [f"### {md_text(title)}"] if title else []
+        names = [md_text(name) for name in (*table.factors, *head)]
+        cells = [[*map(md_text, texts), *map(_md_entry, row)] for texts, row in rows]
+        parts.append(md_grid(names, "l" * len(table.factors) + "r" * len(head), cells))
     if table.notes:
         parts.append("\n".join(f"- {md_text(note)}" for note in table.notes))
     return "\n\n".join(parts) + "\n"
@@ -83,16 +95,12 @@ def _md_entry(entry: Entry) -> str:
     return f"{mark}{mean}{mark} {rest}"
 
 
-def _grids(table: Table, stacked: bool) -> list[tuple[str, list[str], list[list[Entry]]]]:
+def _grids(table: Table, stacked: bool) -> list[tuple[str, Sequence[str], list[Line]]]:
     """(title, columns, rows) for each grid that Markdown and plain text show."""
     if stacked:
-        return [(b.name, list(b.columns), [list(r) for r in b.rows]) for b in table.blocks]
+        return [(block.name, block.columns, table.lines([block])) for block in table.blocks]
     head = [f"{b.name} {column}" for b in table.blocks for column in b.columns]
-    rows = [
-        [entry for block in table.blocks for entry in block.rows[i]]
-        for i in range(len(table.labels))
-    ]
-    return [("", head, rows)]
+    return [("", head, table.lines(table.blocks))]
 
 
 # -- plain text ---------------------------------------------------------------------------------
@@ -101,11 +109,11 @@ def _grids(table: Table, stacked: bool) -> list[tuple[str, list[str], list[list[
 def text(table: Table, width: int = 100) -> str:
     """The table for a terminal: aligned columns, the best of each column with a star."""
     marks = " * marks the best of a column." if table.ranked else ""
-    marks += f" {TIED} {_SAME}" if table.tied else ""
+    marks += f" {DAGGER} {_SAME}" if table.tied else ""
     lines = textwrap.wrap(table.caption + marks, width)
-    beside = _lines(table, stacked=False)
-    narrow = not table.stacked and max(map(len, beside)) <= width
-    lines += beside if narrow else _lines(table, stacked=True)
+    one = _lines(table, stacked=False)
+    fits = not table.stacked and max(map(len, one)) <= width
+    lines += one if fits else _lines(table, stacked=True)
     for note in table.notes:
         lines += textwrap.wrap(note, width, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(lines) + "\n"
@@ -115,11 +123,11 @@ def _lines(table: Table, stacked: bool) -> list[str]:
     """Its grids, each after an empty line; a block's name stands in the head or above."""
     lines = []
     for title, head, rows in _grids(table, stacked):
-        body = [[f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row] for row in rows]
         above = [title] if title and table.rows else []
         first = table.factors if above or not title else (title,)
         cells = [[*first, *(f"{h} " for h in head)]]
-        cells += [[*texts, *row] for texts, row in zip(table.leading, body, strict=True)]
+        for texts, row in rows:
+            cells.append([*texts, *(f"{plain(e)}{'*' if e.rank == 1 else ' '}" for e in row)])
         lines += ["", *above, *aligned(cells, len(first), rule=True)]
     return lines
 
@@ -132,14 +140,14 @@ def latex(table: Table) -> str:
     marks = " \\textbf{Best} and \\underline{second} are marked." if table.ranked else ""
     marks += f" $^\\dagger$ {_SAME.partition(' (')[0]}." if table.tied else ""
     width = len(table.factors)
-    spec = "l" * width + "".join("@{\\hskip 1.2em}" + "r" * len(b.columns) for b in table.blocks)
-    tops, rules, start = [], [], 1 + width
+    spec, tops, rules, last = "l" * width, [""] * width, "", width
     for block in table.blocks:
         span = len(block.columns)
+        spec += "@{\\hskip 1.2em}" + "r" * span
         tops.append(f"\\multicolumn{{{span}}}{{c}}{{{tex_text(block.name)}}}")
-        rules.append(f"\\cmidrule(lr){{{start}-{start + span - 1}}}")
-        start += span
-    heads = [tex_text(c) for b in table.blocks for c in b.columns]
+        rules += f"\\cmidrule(lr){{{last + 1}-{last + span}}}"
+        last += span
+    heads = [c for b in table.blocks for c in b.columns]
     named = any(block.name for block in table.blocks)
     lines = [
         "% needs \\usepackage{booktabs}",
@@ -149,13 +157,12 @@ def latex(table: Table) -> str:
         f"\\label{{tab:{table.name.replace('_', '-')}}}",
         f"\\begin{{tabular}}{{{spec}}}",
         "\\toprule",
-        *([" & ".join([*[""] * width, *tops]) + " \\\\", "".join(rules)] if named else []),
-        " & ".join([*map(tex_text, table.factors), *heads]) + " \\\\",
+        *([" & ".join(tops) + " \\\\", rules] if named else []),
+        " & ".join(map(tex_text, (*table.factors, *heads))) + " \\\\",
         "\\midrule",
     ]
-    for i, texts in enumerate(table.leading):
-        row = [_tex_entry(e) for block in table.blocks for e in block.rows[i]]
-        lines.append(" & ".join([*map(tex_text, texts), *row]) + " \\\\")
+    for texts, row in table.lines(table.blocks):
+        lines.append(" & ".join([*map(tex_text, texts), *map(_tex_entry, row)]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
     lines += [f"\\par\\smallskip {{\\scriptsize {tex_text(note)}}}" for note in table.notes]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
@@ -181,29 +188,28 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
     fewshot, own = table.name == "table_fs", bool(table.rows)
     shown = [c for c in table.blocks[0].columns if c != "n"]
     metrics = ["novel"] if fewshot else [*shown, "softmax"] if own else shown
-    stream = io.StringIO()
-    out = csv.writer(stream, lineterminator="\n")
     split = ["dataset", "shots"] if fewshot else table.factors if own else []
     name = "label" if own else "method"
     numbers = [f"{metric}_{part}" for metric in metrics for part in ("mean", "std")]
     counts = ["n", "expected", "missing", "failed", "skipped"]
-    out.writerow(["scale", "restriction", "task", *split, name, *numbers, *counts, "reason"])
+    out = [["scale", "restriction", "task", *split, name, *numbers, *counts, "reason"]]
     for task in grid.few_shot if fewshot else [block.name for block in table.blocks]:
         dataset, column = shots(task) or (task, "")
         for label, texts in zip(table.labels, table.leading, strict=True):
             extra = [dataset, column.split("-")[0]] if fewshot else texts if own else []
             cell = grid.cell(task, label)
-            stats = [cell.stat(METRIC.get(metric, metric)) for metric in metrics]
-            values = [_exact(v) for s in stats for v in ((s.mean, s.std) if s else (None, None))]
-            row = [len(cell.done), cell.expected, cell.missing, len(cell.failed)]
+            stats = map(cell.column, metrics)
+            values = [v for s in stats for v in ((s.mean, s.std) if s else (None, None))]
+            units = [
+                len(cell.done),
+                cell.expected,
+                cell.missing,
+                *map(len, (cell.failed, cell.skipped)),
+            ]
             reason = "; ".join((*cell.reasons, *cell.errors))
             at = [grid.scale, restrictions(grid, [task], named=False), task]
-            out.writerow([*at, *extra, label, *values, *row, len(cell.skipped), reason])
-    return stream.getvalue()
-
-
-def _exact(number: float | None) -> str:
-    return "" if number is None else f"{number:.6f}"
+            out.append([*at, *extra, label, *values, *units, reason])
+    return csv_text(out)
 
 
 def csv_as_shown(table: Table, grid: Grid) -> str:
@@ -212,40 +218,22 @@ def csv_as_shown(table: Table, grid: Grid) -> str:
     A column of measured numbers becomes NAME_mean, NAME_std and NAME_n; one with footnotes gets
     NAME_notes, their numbers, beside it.
     """
-    stream = io.StringIO()
-    out = csv.writer(stream, lineterminator="\n")
     named = any(block.name for block in table.blocks)
-    first = table.blocks[0]
-    kinds = [_kind(table.blocks, j) for j in range(len(first.columns))]
-    heads = [h for name, kind in zip(first.columns, kinds, strict=True) for h in _head(name, kind)]
-    out.writerow(["scale", *["task"] * named, *table.factors, *heads])
+    columns = zip(*(row for block in table.blocks for row in block.rows), strict=True)
+    kinds = [(any(e.stat for e in column), any(e.mark for e in column)) for column in columns]
+    heads = []
+    for name, (measured, noted) in zip(table.blocks[0].columns, kinds, strict=True):
+        heads += [f"{name}_{part}" for part in ("mean", "std", "n")] if measured else [name]
+        heads += [f"{name}_notes"] * noted
+    out = [["scale", *["task"] * named, *table.factors, *heads]]
     for block in table.blocks:
-        for texts, row in zip(table.leading, block.rows, strict=True):
-            fields = [f for e, kind in zip(row, kinds, strict=True) for f in _fields(e, kind)]
-            out.writerow([grid.scale, *[block.name] * named, *texts, *fields])
-    return stream.getvalue()
+        for texts, row in table.lines([block]):
+            fields = [f for e, kind in zip(row, kinds, strict=True) for f in _fields(e, *kind)]
+            out.append([grid.scale, *[block.name] * named, *texts, *fields])
+    return csv_text(out)
 
 
-def _kind(blocks: tuple[Block, ...], j: int) -> tuple[bool, bool]:
-    """(has it measured numbers, has it footnotes)."""
-    entries = [row[j] for block in blocks for row in block.rows]
-    return any(e.stat for e in entries), any(e.mark for e in entries)
-
-
-def _head(name: str, kind: tuple[bool, bool]) -> Iterator[str]:
-    yield from (f"{name}_mean", f"{name}_std", f"{name}_n") if kind[0] else (name,)
-    if kind[1]:
-        yield f"{name}_notes"
-
-
-def _fields(entry: Entry, kind: tuple[bool, bool]) -> Iterator[str]:
-    if not kind[0]:
-        yield "" if entry.word == "-" else entry.word
-    elif entry.stat is None:
-        yield from ("", "", "")
-    else:
-        yield f"{entry.stat.mean:.6f}"
-        yield "" if entry.stat.std is None else f"{entry.stat.std:.6f}"
-        yield str(entry.stat.n)
-    if kind[1]:
-        yield entry.mark
+def _fields(entry: Entry, measured: bool, noted: bool) -> list[object]:
+    word = "" if entry.word == "-" else entry.word
+    numbers = astuple(entry.stat) if entry.stat else (None, None, None)
+    return [*(numbers if measured else [word]), *[entry.mark] * noted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,14 +18,14 @@ def softmax(grid: Grid) -> Table | None:
         "and after a softmax over each image's classes, for methods that score with CLIP logits."
     )
     tasks = in_order(grid.long_tailed)
-    labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "map_softmax")]
+    labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "softmax")]
     return stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
 
 
 def redraw(grid: Grid) -> Table | None:
     """Novel-class mAP on the natural test images and on LaSO's redraw of them, where recorded."""
     labels = grid.labels_of(grid.few_shot)
-    tasks = [task for task in in_order(grid.few_shot) if _have(grid, [task], labels, "map_redraw")]
+    tasks = [task for task in in_order(grid.few_shot) if _have(grid, [task], labels, "redraw")]
     caption = (
         f"Second test protocol of COCO's few-shot tasks, {about(grid, tasks)}: mAP over the novel "
         "classes in percent on every test image once (the headline) and on LaSO's class-balanced "
@@ -51,12 +52,12 @@ def oracle(grid: Grid) -> Table | None:
 
 def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
     """Where some epochs could not be evaluated: the best epoch is one of the others."""
-    for task, label in ((task, label) for task in tasks for label in labels):
+    for task, label in itertools.product(tasks, labels):
         reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
         for reason in filter(None, reasons):
             yield f"{label} on {task}: not every epoch was evaluated ({reason})"
 
 
-def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], metric: str) -> bool:
-    """Whether any record of these tasks and labels has the metric."""
-    return any(grid.cell(task, label).stat(metric) for task in tasks for label in labels)
+def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], column: str) -> bool:
+    """Whether any record of these tasks and labels has what the column shows."""
+    return any(grid.cell(task, label).column(column) for task in tasks for label in labels)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.tables import ablations, agreement, beside_published, second_metrics
-from benchmark.report.tables.table import Block, Entry, Table, few_shot, long_tailed
+from benchmark.report.tables.table import Block, Table, few_shot, long_tailed
 from benchmark.suites.tables import ReportLayout
-
-if TYPE_CHECKING:
-    from benchmark.report.bootstrap import Pairs
 
 NOTHING: dict[str, Pairs] = {}  # no scores, so nothing is said of differences
 
@@ -27,37 +24,33 @@ class Section:
 
 
 def main(
-    whole: Grid, grid: Grid, arrangement: ReportLayout, pairs: Mapping[str, Pairs] = NOTHING
+    whole: Grid, grid: Grid, layout: ReportLayout, pairs: Mapping[str, Pairs] = NOTHING
 ) -> list[Section]:
     """The two general tables, then those of the suite: what a terminal shows.
 
     `grid` is the part of the `whole` that general tables show; `pairs` says which differences
     are real (see `bootstrap.significance`).
     """
-    general = (
+    found = (
         ("Long-tailed tasks", long_tailed(grid), "Table I"),
         ("Few-shot tasks", few_shot(grid), "Table II"),
+        *((spec.title, table, spec.paper) for spec, table in ablations.all_of(whole, layout)),
     )
-    found = [Section(*each) for each in general if each[1]]
-    found += [
-        Section(layout.title, table, layout.paper)
-        for layout, table in ablations.all_of(whole, arrangement)
-    ]
-    return [replace(each, table=marked(each.table, pairs)) for each in found]
+    return [Section(title, marked(table, pairs), paper) for title, table, paper in found if table]
 
 
-def further(whole: Grid, grid: Grid) -> Iterator[Section]:
+def further(whole: Grid, grid: Grid) -> list[Section]:
     """Second metrics and protocols, labelled as what they are, and how all this stands to what
     the paper has."""
-    for title, table in (
+    found = (
         ("Long-tailed tasks after a softmax", second_metrics.softmax(grid)),
         ("Few-shot tasks after a class-balanced redraw", second_metrics.redraw(grid)),
         ("Best epoch on test (oracle)", second_metrics.oracle(whole)),
-    ):
-        if table:
-            yield Section(title, table)
-    for title, table in (*agreement.sections(whole), *beside_published.sections(whole)):
-        yield Section(title, table)
+        ("Agreement with the paper: order of the methods", agreement.order(whole)),
+        ("Agreement with the paper: claimed gains", agreement.claims(whole)),
+        *beside_published.sections(whole),
+    )
+    return [Section(title, table) for title, table in found if table]
 
 
 def marked(table: Table, pairs: Mapping[str, Pairs]) -> Table:
@@ -65,19 +58,13 @@ def marked(table: Table, pairs: Mapping[str, Pairs]) -> Table:
 
     `pairs`: see `bootstrap.significance`; it speaks of headline mAPs, so no other column is marked.
     """
-    blocks = tuple(replace(b, rows=_tied(table.labels, b, pairs)) for b in table.blocks)
-    return replace(table, blocks=blocks)
+    return replace(table, blocks=tuple(_marked(table.labels, b, pairs) for b in table.blocks))
 
 
-def _tied(
-    labels: Sequence[str], block: Block, pairs: Mapping[str, Pairs]
-) -> tuple[tuple[Entry, ...], ...]:
-    tasks = block.headlines or ("",) * len(block.columns)
-    same = [pairs[t].among(labels).tied if t in pairs else frozenset() for t in tasks]
-    return tuple(
-        tuple(
-            replace(e, tied=True) if e.stat and label in tied else e
-            for e, tied in zip(row, same, strict=True)
-        )
-        for label, row in zip(labels, block.rows, strict=True)
-    )
+def _marked(labels: Sequence[str], block: Block, pairs: Mapping[str, Pairs]) -> Block:
+    rows = [list(row) for row in block.rows]
+    for j, task in enumerate(block.headlines):
+        tied = pairs[task].among(labels).tied if task in pairs else ()
+        for label, row in zip(labels, rows, strict=True):
+            row[j] = replace(row[j], tied=bool(row[j].stat) and label in tied)
+    return replace(block, rows=tuple(map(tuple, rows)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 
 from benchmark.report import resampling
 from benchmark.report.bootstrap import Pairs, Row
 from benchmark.report.grid import Grid
-from benchmark.report.tables.formats import md_text
+from benchmark.report.tables.formats import csv_text, md_grid, md_text
 from benchmark.report.wording import about
 
 COLUMNS = ("a", "b", "diff", "low", "high", "seeds_std", "n", "real")
@@ -19,7 +17,12 @@ def files(found: Mapping[str, Pairs], grid: Grid) -> dict[str, bytes]:
     """{file name: content}; nothing where no two labels have stored scores."""
     if not found:
         return {}
-    texts = {"md": markdown(found, grid), "csv": comma(found, grid)}
+    rows = [["scale", "task", *COLUMNS]]  # full precision; empty where n = 1 leaves no spread
+    for task, pairs in found.items():
+        for row in pairs.table:
+            values = [getattr(row, name) for name in COLUMNS[:-1]]
+            rows.append([grid.scale, task, *values, "yes" if row.real else "no"])
+    texts = {"md": markdown(found, grid), "csv": csv_text(rows)}
     return {f"significance.{kind}": text.encode() for kind, text in texts.items()}
 
 
@@ -37,15 +40,12 @@ def caption(found: Mapping[str, Pairs], grid: Grid) -> str:
 
 
 def markdown(found: Mapping[str, Pairs], grid: Grid) -> str:
-    """A table a task; the pairs with the task's best method come first."""
+    """significance.md: a table a task; the pairs with the task's best method come first."""
     parts = ["# Which differences are real", md_text(caption(found, grid))]
     for task, pairs in found.items():
-        rows = [
-            "| better | worse | difference | 95 % interval | spread | n | real |",
-            "| :-- | :-- | --: | --: | --: | --: | :-- |",
-            *(_line(row) for row in pairs.table),
-        ]
-        parts += [f"## {md_text(task)}", md_text(verdict(pairs)), "\n".join(rows)]
+        head = ("better", "worse", "difference", "95 % interval", "spread", "n", "real")
+        rows = md_grid(head, "llrrrrl", map(_cells, pairs.table))
+        parts += [f"## {md_text(task)}", md_text(verdict(pairs)), rows]
     return "\n\n".join(parts) + "\n"
 
 
@@ -62,22 +62,7 @@ def verdict(pairs: Pairs) -> str:
     return said
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> list[str]:
     spread = "-" if row.seeds_std is None else f"{row.seeds_std:.2f}"
-    texts = [md_text(row.a), md_text(row.b), f"{row.diff:+.2f}"]
-    texts += [f"{row.low:+.2f} to {row.high:+.2f}", spread, f"{row.n}", "yes" if row.real else "no"]
-    return f"| {' | '.join(texts)} |"
-
-
-def comma(found: Mapping[str, Pairs], grid: Grid) -> str:
-    """One row a pair, full precision; empty where n = 1 leaves no spread."""
-    stream = io.StringIO()
-    out = csv.writer(stream, lineterminator="\n")
-    out.writerow(["scale", "task", *COLUMNS])
-    for task, pairs in found.items():
-        for row in pairs.table:
-            values = [getattr(row, name) for name in COLUMNS]
-            texts = [f"{v:.6f}" if isinstance(v, float) else v for v in values]
-            texts[-1] = "yes" if row.real else "no"
-            out.writerow([grid.scale, task, *texts])
-    return stream.getvalue()
+    interval, real = f"{row.low:+.2f} to {row.high:+.2f}", "yes" if row.real else "no"
+    return [md_text(row.a), md_text(row.b), f"{row.diff:+.2f}", interval, spread, f"{row.n}", real]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.report.grid import METRIC, Cell, Grid, Stat, in_order, shots
+from benchmark.report.grid import Cell, Grid, Stat, in_order, shots
 from benchmark.report.wording import about, count, gaps
 
 LONG_TAILED = ("total", "head", "medium", "tail", "var")
 UNRANKED = ("var", "n", "gap")  # a small variance of bad APs is no merit
+
+Line = tuple[tuple[str, ...], Sequence["Entry"]]  # leading texts and entries of one row
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """`stacked`: Markdown shows the blocks below each other, not side by side; plain text does so
-    as well where they are too wide.
+    """A table of the report: blocks side by side, a row a label, notes below.
 
-    `rows` are the texts of the leading columns, which `factors` head; without, the labels.
-    `of_cells`: each field is a metric of a label on a task, so that its CSV can say more than it.
+    stacked    Markdown shows the blocks below each other; plain text too, where they are too wide
+    factors    heads of the leading columns
+    rows       texts of the leading columns; without, the labels
+    of_cells   each field is a metric of a label on a task, so that the CSV can say more than it
     """
 
     name: str
@@ -67,6 +70,10 @@ class Table:
     def leading(self) -> tuple[tuple[str, ...], ...]:
         """The texts in front of each row's numbers."""
         return self.rows or tuple((label,) for label in self.labels)
+
+    def lines(self, blocks: Sequence[Block]) -> list[Line]:
+        """Each row's leading texts, and its entries in all of these blocks."""
+        return [(t, [e for b in blocks for e in b.rows[i]]) for i, t in enumerate(self.leading)]
 
     @property
     def ranked(self) -> bool:
@@ -103,18 +110,12 @@ def stacked(
         return None
     blocks = []
     for task in tasks:
-        cells = [grid.cell(task, label) for label in labels]
-        rows = [[*(_entry(c, name) for name in columns), Entry(word=count(c))] for c in cells]
-        # The first column says why a row is empty; repeating it in each column is noise.
-        rows = [
-            [r[0], *(e if e.stat else Entry() for e in r[1:-1]), r[-1]] if not r[0].stat else r
-            for r in rows
-        ]
+        rows = [_row(grid.cell(task, label), columns) for label in labels]
         heads = (*columns, "n")
         headlines = tuple(task if name == "total" else "" for name in heads)
         blocks.append(Block(task, heads, _ranked(heads, rows), headlines))
-    notes = tuple(gaps(grid, tasks, labels))
-    return Table(name, caption, tuple(labels), tuple(blocks), notes, stacked=len(blocks) != 2)
+    notes = gaps(grid, tasks, labels)
+    return Table(name, caption, tuple(labels), tuple(blocks), tuple(notes), len(blocks) != 2)
 
 
 def few_shot(grid: Grid) -> Table | None:
@@ -128,24 +129,26 @@ def few_shot(grid: Grid) -> Table | None:
         datasets.setdefault(dataset, []).append((column, task))
     blocks = []
     for dataset, members in datasets.items():
-        columns = tuple(column for column, _ in members)
-        rows = [
-            [_entry(grid.cell(task, label), "novel", counted=True) for _, task in members]
-            for label in labels
-        ]
-        headlines = tuple(task for _, task in members)
-        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines))
+        columns, tasks = zip(*members, strict=True)
+        rows = [[_entry(grid.cell(t, x), "novel", counted=True) for t in tasks] for x in labels]
+        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines=tasks))
     caption = (
         f"Few-shot tasks (the paper's Table II), {about(grid, grid.few_shot)}: mAP over the novel "
-        "classes in percent; "
-        "mean ± sample standard deviation over the episodes (n in parentheses)."
+        "classes in percent; mean ± sample standard deviation over the episodes (n in parentheses)."
     )
     notes = tuple(gaps(grid, in_order(grid.few_shot), labels))
     return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, stacked=False)
 
 
+def _row(cell: Cell, columns: Sequence[str]) -> list[Entry]:
+    """The columns and n. The first says why a row is empty; to repeat it in each is noise."""
+    first, *rest = (_entry(cell, name) for name in columns)
+    rest = [e if e.stat or first.stat else Entry() for e in rest]
+    return [first, *rest, Entry(word=count(cell))]
+
+
 def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
-    found = cell.stat(METRIC.get(column, column))
+    found = cell.column(column)
     if found is None:
         return Entry(word=cell.state if cell.state in ("skipped", "failed") else "-")
     some = f"{found.n}" if found.n < len(cell.done) else ""  # older records lack a metric
@@ -160,13 +163,13 @@ def _ranked(
     Values are compared as printed, to two decimals: equal ones share a rank, and a column with
     only one distinct value has no best.
     """
-    grid = [list(row) for row in rows]
-    for j, column in enumerate(columns):
-        printed = [round(row[j].stat.mean, 2) if row[j].stat else None for row in grid]
-        best = sorted({v for v in printed if v is not None}, reverse=True)[:2]
-        if column in UNRANKED or len(best) < 2:
-            continue
-        for row, shown in zip(grid, printed, strict=True):
-            if shown in best:
-                row[j] = replace(row[j], rank=best.index(shown) + 1)
-    return tuple(tuple(row) for row in grid)
+    out = []
+    for name, column in zip(columns, zip(*rows, strict=True), strict=True):
+        printed = [round(e.stat.mean, 2) if e.stat else None for e in column]
+        best = sorted({*printed} - {None}, reverse=True)[:2]
+        ranks = {shown: rank for rank, shown in enumerate(best, start=1)}
+        if name not in UNRANKED and len(best) == 2:
+            pairs = zip(column, printed, strict=True)
+            column = [replace(e, rank=ranks.get(shown, 0)) for e, shown in pairs]
+        out.append(column)
+    return tuple(zip(*out, strict=True))
