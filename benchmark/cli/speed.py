@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,48 +92,27 @@ def _measure(flags: argparse.Namespace) -> int:
         for name in names:
             if owner != what and getattr(flags, name) is not None:
                 raise InputError(f"--{name}: belongs to --{owner}; leave it out of --{what}")
-    found, text = {"loader": _loader, "paper": _paper, "steps": _steps}[what](flags)
-    print(json.dumps(found, indent=1) if flags.json else text)
+    if what == "loader":
+        from benchmark.diagnostics.speed import image_loader as speed
+
+        found = speed.measure(flags.loader, flags.workers, flags.rounds or 5, flags.images)
+    elif what == "paper":
+        from benchmark.diagnostics.speed import paper_scale as speed
+
+        found = speed.measure(_choice(flags))
+    else:
+        from benchmark.diagnostics.speed import steps as speed
+
+        found = speed.measure(_choice(flags))
+    keyed = found if what == "steps" else {what: found}
+    print(json.dumps(keyed, indent=1) if flags.json else speed.text(found))
     return 0
 
 
-def _steps(flags: argparse.Namespace) -> tuple[dict, str]:
-    from benchmark.diagnostics.speed import steps, table
+def _choice(flags: argparse.Namespace):
+    """What --steps and --paper measure, and on what: the flags that are set, and defaults."""
+    from benchmark.diagnostics.speed.setup import Choice
 
-    choice = steps.Choice(
-        device=flags.device,
-        cache=cache(),
-        only=tuple(flags.only or ()),
-        rounds=flags.rounds or 2,
-        threads=flags.threads,
-        images=flags.images,
-        classes=flags.classes,
-    )
-    found = steps.measure(choice)
-    return found, table.text(found)
-
-
-def _loader(flags: argparse.Namespace) -> tuple[dict, str]:
-    from benchmark.diagnostics.speed import image_loader
-
-    found = image_loader.measure(flags.loader, flags.workers, flags.rounds or 5, flags.images)
-    return {"loader": found}, image_loader.text(found)
-
-
-def _paper(flags: argparse.Namespace) -> tuple[dict, str]:
-    from benchmark.diagnostics.speed import paper_scale
-
-    choice = paper_scale.Choice(
-        device=flags.device,
-        backbone=flags.backbone or _BACKBONE,
-        methods=tuple(flags.methods or ()),
-        images=flags.images,
-        epochs=flags.epochs,
-        cache=cache(),
-    )
-    found = paper_scale.measure(choice)
-    return {"paper": found}, paper_scale.text(found)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    names = [field.name for field in dataclasses.fields(Choice)]
+    given = {name: getattr(flags, name) for name in names if getattr(flags, name, None) is not None}
+    return Choice(**{"cache": cache(), "backbone": _BACKBONE} | given)

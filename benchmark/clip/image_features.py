@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmark.clip.observe import observed
 from benchmark.common.errors import InputError
 
 LOCAL_KINDS = ("tokens", "value", "regions")
 
 
+@observed("image")
 def image_features(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
     """Global feature (N, D) and local features (N, L, D) of normalised images (N, 3, S, S).
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.clip.model import Clip
+from benchmark.clip.observe import observed
 from benchmark.clip.packing import Packing, Runs, features_at_end
 from benchmark.common.errors import InputError
 
@@ -80,6 +81,7 @@ class PromptEncoder:
         """Text features (C, D), not normalised, of a context (M, W) or (C, M, W)."""
         return self.several([context])[0]
 
+    @observed("text")
     def several(self, contexts: Sequence[Tensor] | Tensor) -> Tensor:
         """Text features (B, C, D), not normalised, of B contexts; in one pass if of one length.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 
 from benchmark.cli.speed import main
-from benchmark.clip import resolve
+from benchmark.clip import observe, resolve
 from benchmark.clip.model import load
-from benchmark.diagnostics.speed import bench, flops, plain, setup, step_timer, steps, table
-from benchmark.method import discovery
+from benchmark.diagnostics.speed import bench, paper_scale, setup, step_timer, steps
 
 PLAIN, CLASSES = 77, 6  # tokens of a prompt the plain way
 
@@ -32,6 +31,7 @@ def test_loader_is_measured_against_pil(tmp_path, capsys):
 
 def test_paper_runs_every_phase_of_every_method(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CIMLIC_CACHE", str(tmp_path))
+    monkeypatch.setattr(paper_scale, "_LIMIT_SECONDS", 0.01)
     flags = ["--paper", "--backbone", resolve.DEFAULT["miniature"], "--device", "cpu"]
     flags += ["--images", "6", "--epochs", "1"]
     assert main([*flags, "--json"]) == 0
@@ -56,17 +56,12 @@ def cases(tmp_path_factory):
     """The four cases at miniature shapes, few images and classes, and a folder for each."""
     folder = tmp_path_factory.mktemp("speed")
     model = load(resolve.resolve(None, "miniature"))
-    shape, choice = (
-        bench.SHAPES["miniature"],
-        steps.Choice("cpu", folder, images=8, classes=CLASSES),
-    )
-    train = steps._train(shape, model.image_size, choice)
+    train = setup.pictures(folder, model.image_size, "train", 8, CLASSES)
     units = {unit.label: unit for unit in setup.units("miniature")}
-    classes, found = discovery.discover(), {}
-    for name, case in bench.CASES.items():
-        method = classes[units[case.label].method]
-        found[name] = bench.Bench(case, units[case.label], method, model, train), folder / name
-    return found
+    return {
+        name: (bench.Bench(name, units[name.partition(".")[0]], model, train), folder / name)
+        for name in bench.CASES
+    }
 
 
 @pytest.fixture(scope="module")
@@ -119,22 +114,19 @@ def test_plain_text_is_all_of_each_prompt(cases, passes, name, contexts):
 def test_an_error_of_the_fast_way_would_be_seen(cases, monkeypatch, tmp_path):
     ready, _ = cases["coop"]
     fast = ready.steps("fast", tmp_path, 1, count=True)
-    encode = plain.encode
-    monkeypatch.setattr(plain, "encode", lambda *given: [v.flip(0) for v in encode(*given)])
+    encode = bench.image_features
+    monkeypatch.setattr(bench, "image_features", lambda *g: [v.flip(0) for v in encode(*g)])
     found = steps._differences(ready.steps("plain", tmp_path, 1, count=True), fast)
     assert found["gradient_difference"] > 1e-3
 
 
 def test_a_watched_fit_leaves_nothing_behind(cases, tmp_path):
     ready, _ = cases["dualcoop"]
-    before = [
-        getattr(owner, name) for owner, name, _ in step_timer._ENCODERS if hasattr(owner, name)
-    ]
+    seen = step_timer.StepTimer("cpu", 1)
+    with seen:
+        assert observe._observer.get() == seen._encode
     ready.steps("plain", tmp_path, 1)
-    after = [
-        getattr(owner, name) for owner, name, _ in step_timer._ENCODERS if hasattr(owner, name)
-    ]
-    assert before == after and not ready.clip.plain_text
+    assert observe._observer.get() is None and not ready.clip.plain_text
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
     optimiser.step()  # no hook of an earlier watch is called
 
@@ -147,8 +139,8 @@ def test_a_gpu_is_only_stopped_where_parts_are_asked_for(cases, tmp_path, monkey
     for borders in (False, True):
         waits.clear()
         seen = step_timer.StepTimer("cuda:0", 3, skip=1, borders=borders)
-        ready._pass("fast", tmp_path, ready.batch, 3, seen)
-        assert seen.seconds > 0 and bool(seen.parts) == borders
+        ready.fit("fast", tmp_path, seen)
+        assert seen.step > 0 and bool(seen.parts) == borders
         if not borders:  # when the loop begins, is warm and ends; and for each array prepared
             assert 3 <= len(waits) <= 5
 
@@ -162,6 +154,7 @@ def test_steps_to_warm_up_count_for_nothing(cases, tmp_path):
 
 def test_json_has_flat_keys(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CIMLIC_CACHE", str(tmp_path))
+    monkeypatch.setattr(steps, "_MATRIX_SECONDS", 0.01)
     flags = ["--only", "miniature.hpdval", "--device", "cpu", "--threads", "1"]
     flags += ["--images", "2", "--classes", "2", "--rounds", "1"]
     assert main([*flags, "--json"]) == 0
@@ -181,31 +174,32 @@ def test_json_has_flat_keys(tmp_path, monkeypatch, capsys):
         assert math.isclose(sum(shares), 1) and math.isclose(sum(gflop), found[f"{way}.gflop"])
     assert not list(tmp_path.glob("speed-*"))  # its own cache is gone
 
-    out = table.text(found)
+    out = steps.text(found)
     assert f"{two} plain" in out and "miniature.hpdval " in out
 
 
 def test_pairs_take_turns_and_a_heavy_first_run_is_one_of_them(tmp_path):
     class Fake:
         asked: list = []
+        whole = False
 
         def steps(self, way, cache, count):
             self.asked.append((way, count))
             return way
 
-    shape, light = bench.SHAPES["paper.rn50"], bench.Pass(0.1, {}, {}, 0, 1, [])
-    first = {"fast": light, "plain": dataclasses.replace(light, step=20.0)}
-    pairs = steps._pairs(Fake(), shape, 3, first, tmp_path)
-    assert pairs[0] == {"fast": "fast", "plain": first["plain"]}
+    light, heavy, heavier = (SimpleNamespace(step=step) for step in (0.1, 20.0, 50.0))
+    first = {"fast": light, "plain": heavy}
+    pairs = steps._pairs(Fake(), 3, first, tmp_path)
+    assert pairs[0] == {"fast": "fast", "plain": heavy}
     assert Fake.asked == [("fast", 5), ("plain", 1), ("fast", 5), ("fast", 5), ("plain", 1)]
-    first = {way: dataclasses.replace(light, step=50.0) for way in steps.WAYS}
-    assert steps._pairs(Fake(), shape, 3, first, tmp_path) == [first]  # no time for another
+    first = dict.fromkeys(steps.WAYS, heavier)
+    assert steps._pairs(Fake(), 3, first, tmp_path) == [first]  # no time for another
 
 
 def test_names_are_chosen_by_their_beginnings():
     assert steps.chosen(["paper.rn50.dualcoop"]) == ["paper.rn50.dualcoop"]
     assert steps.chosen(["miniature.hpdval"]) == [f"miniature.hpdval.stage{n}" for n in (1, 2)]
-    assert len(steps.chosen(["paper"])) == 8 and steps.chosen([]) == steps.names()
+    assert len(steps.chosen(["paper"])) == 8 and steps.chosen([]) == list(steps.NAMES)
 
 
 def test_attention_without_gradients_counts_like_attention_with():
@@ -213,7 +207,7 @@ def test_attention_without_gradients_counts_like_attention_with():
     attention = torch.nn.MultiheadAttention(64, 2, batch_first=True).eval()
     x, counted = torch.randn(3, 5, 64), []
     for learns in (True, False):
-        with flops.counter() as counter, torch.set_grad_enabled(learns):
+        with step_timer.flop_counter() as counter, torch.set_grad_enabled(learns):
             attention(x, x, x, need_weights=False)
         counted.append(counter.get_total_flops())
     assert counted[0] == counted[1] == 2 * 15 * 64 * 4 * 64 + 4 * 15 * 5 * 64

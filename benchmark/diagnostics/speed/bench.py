@@ -1,165 +1,134 @@
-"""One method at one shape, ready to be trained for a few steps, the fast way or the plain one."""
+"""One method's training loop on the bench: the suite's fast way, or the references' plain one."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from benchmark.clip import resolve
+from baselines.coop import CoOp
+from baselines.dualcoop import DualCoOp
 from benchmark.clip.feature_cache import FeatureStore
+from benchmark.clip.image_features import image_features
 from benchmark.clip.model import Clip
 from benchmark.common import seeding
 from benchmark.data.images import ImageList, LabelledImages
-from benchmark.diagnostics.speed import plain
 from benchmark.diagnostics.speed.step_timer import StepTimer
-from benchmark.method.base import Method
 from benchmark.method.run import Run
 from benchmark.suites.unit import Unit
-
-WARM = 1  # steps that count for nothing where there are several
-PICTURES = {"augment": "none", "views": 1}  # as measured
+from hpdval.hpdval import HPDVAL
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is measured of a method: the training loop of one of its stages."""
+class EncodedBatch:
+    """A frozen tower's features (B, D) and (B, L, D) by indices (B,); the last batch's are kept."""
 
-    label: str  # in suite cimlic
-    epochs: str = "epochs"  # the hyperparameter of the stage's epochs
-    others: tuple[str, ...] = ()  # those of the other stages: left out
+    def __init__(self, run: Run, images: ImageList, tower: nn.Module, local: str | None) -> None:
+        self.run, self.pixels, self.tower, self.local = run, run.pixels(images), tower, local
+        self.drawn: Tensor | None = None
+
+    @torch.no_grad()
+    def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        if indices is not self.drawn:
+            batch = self.run.normalise(torch.from_numpy(self.pixels[indices.numpy()]))
+            self.found, self.drawn = image_features(self.tower, batch, self.local), indices
+        return self.found
 
 
-CASES = {
-    "coop": Case("coop"),
-    "dualcoop": Case("dualcoop"),
-    "hpdval.stage1": Case("hpdval", "stage1_epochs", ("stage2_epochs",)),
-    "hpdval.stage2": Case("hpdval", "stage2_epochs", ("stage1_epochs",)),
+class PlainRun(Run):
+    """A Run whose frozen features are encoded anew at each draw, as the authors' loops do.
+
+    Pictures come decoded from the cache, and are never augmented: reading and augmenting them is
+    left out on both sides of a comparison. The text's road is `Clip.plain_text`'s.
+    """
+
+    def __init__(self, **given) -> None:
+        super().__init__(**given)
+        self.encoded: dict[ImageList, EncodedBatch] = {}
+
+    def training_features(
+        self, images: ImageList, kind: str = "global", augment: str = "none", views: int = 1
+    ) -> Callable[[Tensor], Tensor]:
+        """As of Run, for plain pictures; kinds of the same images share one pass of the tower."""
+        batch = self.encoded.setdefault(images, EncodedBatch(self, images, self.clip.visual, None))
+        if kind == "global":
+            return lambda indices: batch(indices)[0]
+        batch.local = kind
+        return lambda indices: batch(indices)[1]
+
+
+class MeasuredHPDVAL(HPDVAL):
+    """HP-DVAL; with a PlainRun, stage 2's frozen tower, its student, encodes each batch anew."""
+
+    def frozen_views(self, images: ImageList, run: Run) -> Callable[[Tensor], tuple]:
+        if isinstance(run, PlainRun):
+            return EncodedBatch(run, images, self.image_tower, self.local)
+        return super().frozen_views(images, run)
+
+
+CASES = {  # the method, and the hyperparameter of the epochs of the stage that is measured
+    "coop": (CoOp, "epochs"),
+    "dualcoop": (DualCoOp, "epochs"),
+    "hpdval.stage1": (MeasuredHPDVAL, "stage1_epochs"),
+    "hpdval.stage2": (MeasuredHPDVAL, "stage2_epochs"),
 }
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A backbone, and whether a whole epoch is measured on it or told from some of its steps."""
-
-    scale: str
-    backbone: str
-    whole: bool
-
-
-SHAPES = {
-    "paper.vitb16": Shape("paper", f"ViT-B-16-quickgelu:{resolve.RANDOM}", False),
-    "paper.rn50": Shape("paper", f"RN50-quickgelu:{resolve.RANDOM}", False),
-    "miniature": Shape("miniature", resolve.DEFAULT["miniature"], True),
-}
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One training loop. Times are in seconds; parts and operations are those of one step."""
-
-    step: float
-    parts: Mapping[str, float]
-    flop: Mapping[str, int]
-    prepared: float  # frozen features of all images that the loop then draws from
-    loss: float  # of the first epoch
-    gradients: list[Tensor]
+_OFF = {"augment": "none", "views": 1, "stage1_epochs": 0, "stage2_epochs": 0}
 
 
 class Bench:
-    """A case at a shape: the same class, settings, images and seeds both ways."""
+    """A case at a shape: the same class, settings, images and seeds both ways.
 
-    def __init__(
-        self, case: Case, unit: Unit, cls: type[Method], clip: Clip, train: LabelledImages
-    ) -> None:
-        self.case, self.cls, self.clip, self.train = case, cls, clip, train
-        self.settings: dict[str, Any] = dict(unit.hyperparameters)
+    case    a name of CASES
+    unit    how the suite trains: `epochs` of it. On the miniature `whole` epochs are measured
+    `encodings` is how often each training image is encoded beforehand, the fast way: once without
+    augmentation, else once a view; CoOp looks at the plain pictures, too.
+    """
 
-    @property
-    def epochs(self) -> int:
-        """How many the suite trains."""
-        return self.settings[self.case.epochs]
+    def __init__(self, case: str, unit: Unit, clip: Clip, train: LabelledImages) -> None:
+        self.method, self.stage = CASES[case]
+        self.clip, self.train, self.settings = clip, train, dict(unit.hyperparameters)
+        self.epochs, self.whole = self.settings[self.stage], unit.scale == "miniature"
+        augmented = self.settings["augment"] != "none"
+        self.encodings = self.settings.get("views", 1) + (case == "coop") if augmented else 1
+        images, first = train.images, slice(self.settings["batch_size"])
+        images = ImageList(images.root, images.paths[first])
+        self.batch = dataclasses.replace(train, images=images, labels=train.labels[first])
 
-    @property
-    def encodings(self) -> int:
-        """How often each training image is encoded beforehand, the fast way.
-
-        Once without augmentation, else once a view; CoOp looks at the plain pictures, too.
-        """
-        if self.settings.get("augment", "none") == "none":
-            return 1
-        return self.settings.get("views", 1) + (self.case.label == "coop")
-
-    @cached_property
-    def batch(self) -> LabelledImages:
-        """The first training images, as many as make one batch."""
-        count = min(self.settings["batch_size"], len(self.train.images))
-        images = ImageList(self.train.images.root, self.train.images.paths[:count])
-        return dataclasses.replace(self.train, images=images, labels=self.train.labels[:count])
-
-    def steps(
-        self, way: str, cache: Path, steps: int, *, count: bool = False, borders: bool = False
-    ) -> Pass:
-        """Train on one batch for some steps; of several the first is not timed.
+    def steps(self, way: str, cache: Path, steps: int | None, **options: bool) -> StepTimer:
+        """Train on one batch for some steps, of which the first of several is not timed.
 
         way      "plain" or "fast"
+        steps    None: on all images for an epoch, and all of its steps are timed
         count    count floating point operations, too, and keep the gradients: it costs a little
                  time at each operation
         borders  tell the parts of a step apart on a GPU as well, which slows it down
         """
-        skip = min(WARM, steps - 1)
-        watch = StepTimer(self.clip.device, steps, skip=skip, borders=borders, count=count)
-        return self._pass(way, cache, self.batch, steps, watch)
+        if steps is None:
+            count = math.ceil(len(self.train.images) / self.settings["batch_size"])
+            return self.fit(way, cache, StepTimer(self.clip.device, count), whole=True)
+        timer = StepTimer(self.clip.device, steps, skip=int(steps > 1), **options)
+        return self.fit(way, cache, timer)
 
-    def epoch(self, way: str, cache: Path) -> Pass:
-        """Train on all images for one epoch."""
-        steps = math.ceil(len(self.train.images) / self.settings["batch_size"])
-        return self._pass(way, cache, self.train, 1, StepTimer(self.clip.device, steps))
-
-    def _pass(self, way: str, cache: Path, train, epochs: int, watch: StepTimer) -> Pass:
-        """Fit the method under a watch. Pictures are decoded before, and are never augmented."""
-        changed = {name: v for name, v in PICTURES.items() if name in self.settings}
-        changed |= {self.case.epochs: epochs} | dict.fromkeys(self.case.others, 0)
-        method = (plain.slow(self.cls) if way == "plain" else self.cls)(**self.settings | changed)
-        run = self._run(way, cache)
+    def fit(self, way: str, cache: Path, timer: StepTimer, whole: bool = False) -> StepTimer:
+        """Fit the method under a timer. Pictures are decoded before, and are never augmented."""
+        train, epochs = (self.train, 1) if whole else (self.batch, timer.steps)
+        changed = _OFF | {self.stage: epochs}
+        settings = self.settings | {k: v for k, v in changed.items() if k in self.settings}
+        clip, plain, store = self.clip, way == "plain", FeatureStore(self.clip, cache)
+        given = {"clip": clip, "store": store, "device": clip.device, "identity": "speed"}
+        run = (PlainRun if plain else Run)(**given)
+        run.draws.append(timer)
         run.pixels(train.images)
-        run.watch = watch
-        before, self.clip.plain_text = self.clip.plain_text, way == "plain"
+        clip.plain_text = plain
         try:
             seeding.seed_everything(0)
-            with watch:
-                method.fit(train, run)
+            with timer:
+                self.method(**settings).fit(train, run)
         finally:
-            self.clip.plain_text = before
-        self.clip.check_frozen()
-        timed = watch.steps - watch.skip
-        return Pass(
-            watch.seconds / timed,
-            {part: seconds / timed for part, seconds in watch.parts.items()},
-            dict(watch.flop),
-            watch.prepared,
-            run.curve[0]["loss"],
-            watch.gradients,
-        )
-
-    def _run(self, way: str, cache: Path) -> Run:
-        store = FeatureStore(self.clip, cache)
-        kind = type("Watched", (_Announces, plain.PlainRun if way == "plain" else Run), {})
-        return kind(clip=self.clip, store=store, device=self.clip.device, identity="speed")
-
-
-class _Announces:
-    """Put before a Run: the training loop asks for its batches' generator when it begins."""
-
-    watch: StepTimer
-
-    def generator(self, purpose: str) -> Any:
-        if purpose.startswith("batches"):
-            self.watch.begin()
-        return super().generator(purpose)
+            clip.plain_text = False
+        clip.check_frozen()
+        timer.loss = run.curve[0]["loss"]
+        return timer

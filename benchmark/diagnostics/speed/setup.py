@@ -1,9 +1,12 @@
-"""What the speed commands measure on: methods as the suite sets them, drawn pictures, a device."""
+"""What speed is measured on: methods as the suite sets them, drawn pictures, a device."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,56 +19,67 @@ from benchmark.data.images import ImageList, LabelledImages
 from benchmark.method import registry
 from benchmark.miniature import scenes
 from benchmark.suites import expand, load
-from benchmark.suites.expand import Known
 from benchmark.suites.unit import Unit
 
 TASK = "coco-lt"
-TRAIN, TEST = 1909, 5000  # images of the official COCO-LT
+COUNTS = {"train": 1909, "test": 5000}  # images of the official COCO-LT
+_sprites = cache(scenes.instances)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the flags of --steps and --paper choose; None, or no names, stands for all."""
+
+    cache: Path
+    device: str
+    backbone: str
+    images: int | None = None
+    only: Sequence[str] = ()
+    rounds: int = 2
+    threads: int | None = None
+    classes: int | None = None
+    methods: Sequence[str] = ()
+    epochs: int | None = None
 
 
 def units(scale: str, methods: Sequence[str] = ()) -> list[Unit]:
-    """The methods of suite cimlic (or some of them) on coco-lt with a scale's settings, seed 0."""
-    infos = {name: tasks.info(name, "") for name in (*tasks.TASKS, *tasks.HOLDOUTS)}
-    whole = load.load_suite("cimlic")
+    """Suite cimlic's methods, or these of them, on coco-lt with a scale's settings and seed 0.
+
+    InputError for a method that the suite does not have.
+    """
+    suite = load.load_suite("cimlic")
+    labels = [entry.label for entry in suite.methods]
     for name in methods:
-        if name not in {entry.label for entry in whole.methods}:
-            raise unknown("method of suite cimlic", name, (e.label for e in whole.methods))
-    chosen = tuple(e for e in whole.methods if not methods or e.label in methods)
-    known = Known(scale, infos, registry.methods(), "", "")
-    return expand.expand(
-        dataclasses.replace(whole, tasks=(TASK,), methods=chosen), known, seeds=(0,)
-    )
+        if name not in labels:
+            raise unknown("method of suite cimlic", name, labels)
+    chosen = tuple(entry for entry in suite.methods if entry.label in (methods or labels))
+    infos = {name: tasks.info(name, "") for name in (*tasks.TASKS, *tasks.HOLDOUTS)}
+    known = expand.Known(scale, infos, registry.methods(), "", "")
+    return expand.expand(replace(suite, tasks=(TASK,), methods=chosen), known, seeds=(0,))
 
 
 def pictures(
-    folder: Path, side: int, train: int = TRAIN, test: int = TEST
-) -> tuple[LabelledImages, LabelledImages]:
-    """Drawn scenes of (side, side) pixels below the folder, drawn once; at most `train` and `test`.
+    folder: Path, side: int, part: str, count: int | None = None, classes: int | None = None
+) -> LabelledImages:
+    """Scenes of (side, side) pixels below the folder, each drawn once; the first `count`, or all.
 
-    They follow the miniature's lists of coco-lt; its test list is gone through twice.
+    They follow the miniature's list of the part, "train" or "test", gone through anew where the
+    official one is longer; labels are of the first `classes`, or all.
     """
-    folder = folder / str(side)
-    split = splits.read(TASK, "miniature")
-    known = scenes.bank(4, 0)
-    parts = []
-    for file, count in (("train.txt", min(train, TRAIN)), ("test.txt", min(test, TEST))):
-        rows = splits.entries(split, file)
-        rows = [rows[n % len(rows)] for n in range(count)]
-        paths = [f"{Path(file).stem}/{n:05d}.jpg" for n in range(len(rows))]
-        (folder / Path(file).stem).mkdir(parents=True, exist_ok=True)
-        matrix = np.zeros((len(rows), len(split.classes)), np.float32)
-        for n, (path, (_, labels)) in enumerate(zip(paths, rows, strict=True)):
-            matrix[n, list(labels)] = 1
-            if not (folder / path).exists():
-                image = _draw([split.classes[k] for k in labels], known, n, side)
-                image.save(folder / path, quality=90)
-        parts.append(LabelledImages(ImageList(folder, tuple(paths)), matrix, split.classes))
-    return parts[0], parts[1]
-
-
-def _draw(names: list[str], known: scenes.Bank, seed: int, side: int) -> Image.Image:
-    image, _ = scenes.compose(names, scenes.BENCHMARK, known, np.random.default_rng(seed))
-    return image.resize((side, side), Image.Resampling.BICUBIC)
+    folder, split = folder / str(side), splits.read(TASK, "miniature")
+    count = min(count or COUNTS[part], COUNTS[part])
+    rows = islice(cycle(splits.entries(split, f"{part}.txt")), count)
+    paths = tuple(f"{part}/{n:05d}.jpg" for n in range(count))
+    labels = np.zeros((count, len(split.classes)), np.float32)
+    (folder / part).mkdir(parents=True, exist_ok=True)
+    for n, (path, (_, drawn)) in enumerate(zip(paths, rows, strict=True)):
+        labels[n, list(drawn)] = 1
+        if not (folder / path).exists():
+            bank = {name: _sprites(name, 4, 0) for name in (split.classes[k] for k in drawn)}
+            style, random = scenes.BENCHMARK, np.random.default_rng(n)
+            image, _ = scenes.compose(list(bank), style, bank, random)
+            image.resize((side, side), Image.Resampling.BICUBIC).save(folder / path, quality=90)
+    return LabelledImages(ImageList(folder, paths), labels[:, :classes], split.classes[:classes])
 
 
 def wait(device: str) -> None:
@@ -74,8 +88,19 @@ def wait(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
+def rate(step: Callable[[], object], count: int, device: str, seconds: float) -> float:
+    """Counts a second of a step that counts so much: repeated for a while, once to warm up."""
+    step()
+    wait(device)
+    began, times = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        step()
+        wait(device)
+        times += 1
+    return times * count / (time.perf_counter() - began)
+
+
 def device_name(device: str) -> str:
     """For people: the GPU's name, or the CPU's threads."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} thread(s)"
+    threads = f"cpu, {torch.get_num_threads()} thread(s)"
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else threads
