@@ -110,7 +110,7 @@ class HPDVAL(Settings):
         """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
         classify = self._classification(train_set, run, self._episode)
         self._draw_contexts(train_set, run)
-        look = self.frozen_views(train_set.images, run)
+        look = self.frozen_features(train_set.images, run)
 
         def loss_of(indices):
             text = self._text()
@@ -123,7 +123,7 @@ class HPDVAL(Settings):
         recipe = Recipe.of(self, epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
         train(self.contexts.values(), loss_of, len(train_set.images), recipe, run, "stage 2")
 
-    def frozen_views(self, images, run: Run) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    def frozen_features(self, images, run: Run) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
         parts = zip(*self._features(images, run), strict=True)
         whole, patches = (torch.cat(part) for part in parts)

@@ -63,10 +63,10 @@ class PlainRun(Run):
 class MeasuredHPDVAL(HPDVAL):
     """HP-DVAL; with a PlainRun, stage 2's frozen tower, its student, encodes each batch anew."""
 
-    def frozen_views(self, images: ImageList, run: Run) -> Callable[[Tensor], tuple]:
+    def frozen_features(self, images: ImageList, run: Run) -> Callable[[Tensor], tuple]:
         if isinstance(run, PlainRun):
             return EncodedBatch(run, images, self.image_tower, self.local)
-        return super().frozen_views(images, run)
+        return super().frozen_features(images, run)
 
 
 CASES = {  # the method, and the hyperparameter of the epochs of the stage that is measured
