@@ -54,11 +54,12 @@ class Trial:
 
 @dataclass
 class Subject:
-    """The class to check, the settings to check it with, and the toy."""
+    """The class to check, the settings to check it with, the toy; later, what `fit_base` left."""
 
     cls: type[Method]
     settings: Mapping[str, Any]
     toy: Toy
+    base_state: State | None = None
 
     def make(self, **more: Any) -> Method:
         """A new method; `more` settings beside the subject's."""
