@@ -27,7 +27,9 @@ class Toy(Run):
     """A Run whose image features, global (N, D) and local (N, 3, D), are given."""
 
     def __init__(self, whole: torch.Tensor, places: torch.Tensor) -> None:
-        super().__init__(clip=drawn_images.miniature_clip(), store=None, device="cpu", identity="toy")
+        super().__init__(
+            clip=drawn_images.miniature_clip(), store=None, device="cpu", identity="toy"
+        )
         self.whole, self.places = whole, places
 
     def features(self, images, kind="global"):
