@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.common import files
 from benchmark.common.identity import canonical
-from benchmark.data import preprocessing
-from benchmark.method import precision
 from benchmark.suites.unit import Unit
 
 if TYPE_CHECKING:
@@ -65,16 +63,8 @@ def shared_identity(unit: Unit, train: LabelledImages, what: Mapping[str, Any]) 
 
 
 def _common(unit: Unit) -> dict[str, Any]:
-    other = unit.preprocess != preprocessing.CLIP.name
-    return {
-        "method": unit.method,
-        "method_version": unit.method_version,
-        "weights_sha256": unit.weights_sha256,
-        "backbone": unit.backbone,
-        "scale": unit.scale,
-        **({"preprocess": unit.preprocess} if other else {}),
-        **({"precision": unit.precision} if unit.precision != precision.FLOAT32 else {}),
-    }
+    names = ("method", "method_version", "weights_sha256", "backbone", "scale")
+    return {name: getattr(unit, name) for name in names} | unit.unusual
 
 
 def _digest(data: LabelledImages) -> str:
@@ -93,16 +83,16 @@ def fetch(
     `stale` lists (path -> mtime in ns) is built anew.
     """
     path = folder / f"{hashlib.sha256(canonical(what).encode()).hexdigest()}.safetensors"
-    if not _there(path, stale):
+    if not _built(path, stale):
         with files.claimed(path.with_suffix(".lock")) as mine:
             if not mine:
                 raise Busy
-            if not _there(path, stale):
+            if not _built(path, stale):
                 _save(path, build())
     return _read(path)
 
 
-def _there(path: Path, stale: Mapping[str, int]) -> bool:
+def _built(path: Path, stale: Mapping[str, int]) -> bool:
     return path.exists() and path.stat().st_mtime_ns != stale.get(str(path))
 
 

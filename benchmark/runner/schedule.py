@@ -74,9 +74,8 @@ def order(
         dice.shuffle(rounds)
         for blocks in rounds:
             dice.shuffle(blocks)
-        start = worker * len(rounds) // workers
-        rounds = rounds[start:] + rounds[:start]
-        rounds = [_rotated(blocks, worker, workers) for blocks in rounds]
+        turned = _rotated(rounds, worker, workers)
+        rounds = [_rotated(blocks, worker, workers) for blocks in turned]
     return [unit for blocks in rounds for block in blocks for unit in block]
 
 
