@@ -49,15 +49,15 @@ class Job:
 
 def run(job: Job) -> store.RecordStore:
     """Compute the job's units that have no record; return the records as they stand then."""
-    shelf = store.RecordStore(job.folder, job.stale, job.oracle)
-    shelf.scan()
+    records = store.RecordStore(job.folder, job.stale, job.oracle)
+    records.scan()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
-    with Progress(job.units, shelf, len(job.devices)):
+    with Progress(job.units, records, len(job.devices)):
         if len(job.devices) == 1:
             work(job, 0)
         else:
             _spawn(job)
-    return shelf
+    return records
 
 
 def _spawn(job: Job) -> None:
@@ -100,21 +100,21 @@ def work(job: Job, index: int, parent: int | None = None) -> None:
     A unit that another process has claimed, or whose base state another is building, is passed
     over and looked at again later: should that process die, its lock is free.
     """
-    shelf = store.RecordStore(job.folder, job.stale, job.oracle, complain=lambda line: None)
+    records = store.RecordStore(job.folder, job.stale, job.oracle, complain=lambda line: None)
     left = order(job.units, job.costs, index, len(job.devices), job.shuffle)
     workspace = None
     while left:
-        shelf.scan()
+        records.scan()
         waiting = []
         for unit in left:
             if parent is not None and os.getppid() != parent:
                 return
-            if shelf.settled(unit):
+            if records.settled(unit):
                 continue
             with files.claimed(job.folder.claim(unit)) as mine:
                 if mine:
-                    shelf.scan()  # inside the claim: it may have been done a moment ago
-                    if shelf.settled(unit):
+                    records.scan()  # inside the claim: it may have been done a moment ago
+                    if records.settled(unit):
                         continue
                     workspace = workspace or _workspace(job, index)
                 if not mine or not one(job, unit, workspace):

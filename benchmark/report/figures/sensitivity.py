@@ -22,7 +22,7 @@ Point = tuple[float, tuple[float, ...]]  # the hyperparameter's value; mAP of ea
 
 def figures(grid: Grid, arrangement: ReportLayout) -> Iterator[Drawn]:
     """The figure, if any curve has two points."""
-    swept = [x for x in arrangement.layouts if x.curve]
+    swept = [x for x in arrangement.tables if x.curve]
     panels = {
         (task, layout.name): found
         for layout in swept

@@ -34,7 +34,7 @@ def general(grid: Grid, arrangement: ReportLayout) -> Grid:
 
 def all_of(grid: Grid, arrangement: ReportLayout) -> Iterator[tuple[TableSpec, Table]]:
     """Each of the suite's tables that has a unit; missing units show as in every table."""
-    for layout in arrangement.layouts:
+    for layout in arrangement.tables:
         if labels := labels_of(grid, layout):
             yield layout, _table(grid, layout, labels)
 
