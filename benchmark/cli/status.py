@@ -70,23 +70,13 @@ def dry_run(plan: Plan, records: store.RecordStore) -> str:
     state = states(plan.units, records)
     rows = [["key", "state", "task", "method", "seed", "episode"]]
     for unit in plan.units:
-        episode = "" if unit.episode is None else str(unit.episode)
-        what = [state[unit.key], unit.task, unit.label, str(unit.seed), episode]
-        rows.append([unit.key[:16], *what])
-    settings = {(unit.task, unit.label): _settings(unit) for unit in plan.units}
+        at = unit.task, unit.label, str(unit.seed), str(unit.episode or "")
+        rows.append([unit.key[:16], state[unit.key], *at])
+    settings = {f"{unit.task} {unit.label}": _settings(unit) for unit in plan.units}
+    lines = [f"{name}: {given or 'no settings'}" for name, given in settings.items()]
     left = sum(name not in ("done", "skipped") for name in state.values())
-    return "\n".join(
-        [
-            *aligned(rows),
-            "",
-            *(
-                f"{task} {label}: {given or 'no settings'}"
-                for (task, label), given in settings.items()
-            ),
-            "",
-            f"{len(state)} units, {left} to run, scale {plan.scale}",
-        ]
-    )
+    total = f"{len(state)} units, {left} to run, scale {plan.scale}"
+    return "\n".join([*aligned(rows), "", *lines, "", total])
 
 
 def _settings(unit: Unit) -> str:

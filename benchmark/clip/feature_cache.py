@@ -114,10 +114,8 @@ class FeatureStore:
     def _encode(self, images: ImageList, kind: str, augment: str, view: int) -> None:
         """Local features come with the global one: both files are written in one pass."""
         local = kind if kind in LOCAL_KINDS else None
-        paths = {
-            name: self._feature_path(images, name, augment, view)
-            for name in dict.fromkeys(("global", kind))
-        }
+        names = ("global", kind)
+        paths = {name: self._feature_path(images, name, augment, view) for name in names}
         wanted = {name: path for name, path in paths.items() if name == kind or not path.exists()}
         arrays: dict[str, np.ndarray] = {}
         start = 0

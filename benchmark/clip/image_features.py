@@ -24,16 +24,12 @@ def image_features(visual: nn.Module, images: Tensor, local: str | None) -> tupl
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.transformer import VisionTransformer
 
-    if isinstance(visual, ModifiedResNet):
-        return _resnet_views(visual, images, local)
-    if not isinstance(visual, VisionTransformer):
-        return _foreign_views(visual, images, local)
     from benchmark.clip import vit
 
-    return vit.image_features(visual, images, local)
-
-
-def _foreign_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+    if isinstance(visual, ModifiedResNet):
+        return _resnet(visual, images, local)
+    if isinstance(visual, VisionTransformer):
+        return vit.image_features(visual, images, local)
     if local:
         raise InputError(
             f"local features ({local}): not known of this backbone's {type(visual).__name__}; "
@@ -43,7 +39,7 @@ def _foreign_views(visual: nn.Module, images: Tensor, local: str | None) -> tupl
     return pooled, pooled.new_empty(len(pooled), 0, 1)
 
 
-def _resnet_views(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+def _resnet(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
     """CLIP's ModifiedResNet; tokens and value path are the same thing here.
 
     Its attention pool puts the mean of all places first, as the token that it returns.

@@ -13,7 +13,7 @@ _CLASS = slice(0, 1)  # the first token
 def image_features(
     visual: VisionTransformer, images: Tensor, local: str | None
 ) -> tuple[Tensor, Tensor]:
-    """Global feature (N, D) and local ones (N, L, D), as `clip.image_views` describes them.
+    """Global feature (N, D) and local ones (N, L, D), as `image_features.image_features` says.
 
     The global feature is the class token's. For "value", "regions" and None the last block works
     for that token alone, and the value path takes the values that its attention has anyway: of

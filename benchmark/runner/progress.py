@@ -52,20 +52,17 @@ class Progress:
 
     def update(self) -> None:
         """Read what was recorded since the last call and show it."""
-        seen = self.done + self.failed
-        fresh = [record for record in self.records.scan() if record["key"] in self.units]
-        for record in fresh:
-            seen = min(seen + 1, len(self.units))
-            if record["status"] == "failed" or not self.terminal:
-                unit = self.units[record["key"]]
-                self._print(f"[{seen}/{len(self.units)}] {unit.text}: {outcome(record)}")
-        if self.terminal:
-            self.stream.write(f"\r\x1b[2K{self.line()}")
-        self.stream.flush()
-
-    def _print(self, line: str) -> None:
+        seen, total = self.done + self.failed, len(self.units)
         start = "\r\x1b[2K" if self.terminal else ""
-        self.stream.write(f"{start}{line}\n")
+        for record in self.records.scan():
+            if record["key"] in self.units:
+                seen = min(seen + 1, total)
+                if record["status"] == "failed" or not self.terminal:
+                    line = f"{self.units[record['key']].text}: {outcome(record)}"
+                    self.stream.write(f"{start}[{seen}/{total}] {line}\n")
+        if self.terminal:
+            self.stream.write(f"{start}{self.line()}")
+        self.stream.flush()
 
     @property
     def done(self) -> int:

@@ -44,7 +44,7 @@ class Job:
     shuffle: int = 0  # differs between processes, so that claims rarely collide
     oracle: bool = False  # evaluate each epoch; records without that count as absent
     plain: bool = False  # encode prompts the slow way
-    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see costs.py
+    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see schedule.py
 
 
 def run(job: Job) -> store.RecordStore:
@@ -127,18 +127,9 @@ def work(job: Job, index: int, parent: int | None = None) -> None:
 def _workspace(job: Job, index: int) -> Workspace:
     from benchmark.runner.workspace import Workspace  # brings torch: only with something to compute
 
-    return Workspace(
-        backbone=job.backbone,
-        device=job.devices[index],
-        cache=job.cache,
-        root=job.root,
-        plugins=job.plugins,
-        stale=job.stale,
-        origin=job.origin,
-        oracle=job.oracle,
-        plain=job.plain,
-        results=job.folder.path,
-    )
+    names = ("backbone", "cache", "root", "plugins", "stale", "origin", "oracle", "plain")
+    settings = {name: getattr(job, name) for name in names}
+    return Workspace(device=job.devices[index], results=job.folder.path, **settings)
 
 
 def one(job: Job, unit: Unit, workspace: Workspace) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -70,7 +71,11 @@ def _some(names: list[str]) -> str:
 
 
 _watched: list[tuple[str, set[str]]] = []  # (folder of test pictures, what was opened of them)
-_listening = False
+
+
+@functools.cache
+def _listen() -> None:
+    sys.addaudithook(_hear)  # cannot be taken away again; it does nothing while none watches
 
 
 @contextlib.contextmanager
@@ -80,10 +85,7 @@ def test_files(folder: Path, opened: set[str]) -> Iterator[None]:
     Python tells of every file that it opens, in whatever thread. Code that is not Python's is
     not heard.
     """
-    global _listening
-    if not _listening:
-        sys.addaudithook(_hear)  # cannot be taken away again; it does nothing while none watches
-        _listening = True
+    _listen()
     _watched.append((os.path.abspath(folder) + os.sep, opened))
     try:
         yield

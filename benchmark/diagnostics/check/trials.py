@@ -43,13 +43,13 @@ class Trial:
     def local_maps(self, images: ImageList) -> Any:
         """What the method's local_scores returns; None without one."""
         with calling("local_scores", self.subject.cls):
-            return getattr(self.method, "local_scores", lambda *_: None)(images, self.run)
+            return self.method.local_scores(images, self.run)
 
     def scores(self, images: ImageList) -> np.ndarray:
         """The same as float32 (N, C), an array of its own; a Fault if it is nothing of the kind."""
         shape = (len(images), len(self.data.class_names))
         with calling(f"scoring {len(images)} image(s)", self.subject.cls):
-            return check_scores(self.predict(images), shape).copy()
+            return check_scores(self.predict(images), shape)
 
 
 @dataclass
