@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.common import files
 from benchmark.common.errors import InputError
-from benchmark.records import record, store
+from benchmark.records import store
 from benchmark.runner.checkpoints import Busy
 from benchmark.runner.progress import Progress
 from benchmark.runner.schedule import order
@@ -134,6 +134,7 @@ def _workspace(job: Job, index: int) -> Workspace:
 
 def one(job: Job, unit: Unit, workspace: Workspace) -> bool:
     """Compute and record a claimed unit, whatever comes of it; False if it has to wait."""
+    from benchmark.records import record  # brings scikit-learn
     from benchmark.runner.executor import execute
 
     head = {"key": unit.key, "suite": job.suite}
