@@ -41,10 +41,15 @@ def evaluate(
     kind: str = "raw",
     redraw: bool = False,
 ) -> Evaluation:
-    """All metrics of a unit. `kind` says what the scores are: see `Method.scores`.
+    """All metrics of a unit from scores (N, C) and 0/1 labels (N, C), in percent.
 
-    With `redraw`, as in COCO's few-shot tasks, also `map_redraw`: the mAP of the same scores on
-    the rows that the function `redraw` gives, repeats included.
+    groups   the columns of "head", "medium", "tail" or "novel": their mAP; the others are None
+    kind     what the scores are, see `Method.scores`: of "logits" also map_softmax, of
+             "probabilities" also cf1 and of1
+    redraw   also map_redraw, as COCO's few-shot tasks have it: the mAP of the same scores on the
+             rows that the function `redraw` gives, repeats included
+    `var` is the population variance of the classes' AP, percent squared; `absent` counts classes
+    without a positive, which are in no mean.
     """
     per_class = average_precision(scores, labels)
     metrics: dict[str, float | int | None] = {"map": _mean(per_class)}

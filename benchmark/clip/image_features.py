@@ -1,4 +1,4 @@
-"""Global and local features of images under CLIP's image towers: ViT, ResNet, others."""
+"""Global and local image features of CLIP's towers: its ViT, its ResNet; of others global ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of whole texts, such as captions, under the frozen text tower: of tokens and at EOS."""
+"""Text features of captions: the frozen text tower's output at each token, and at EOS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BATCH = 256
 
 
 class Texts:
-    """N texts, each as its L tokens from SOS to EOS, one after the other without padding.
+    """Features of N texts, each of its L tokens from SOS to EOS, end to end without padding.
 
     tokens   (T, D), not normalised: the final norm and the projection at every token. The tower is
              causal, so a token's feature knows what comes before it alone; EOS knows everything.
@@ -58,5 +58,5 @@ class Texts:
 
 
 def normalised_eos(clip: Clip, texts: Sequence[str]) -> Tensor:
-    """Normalised features (N, D) of whole texts."""
+    """Features (N, D) of whole texts at EOS, of length 1."""
     return F.normalize(Texts(clip, texts).eos, dim=-1)

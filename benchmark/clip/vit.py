@@ -1,4 +1,4 @@
-"""CLIP's ViT: global and local features, its last block only where something reads it."""
+"""Global and local image features of CLIP's ViT; its last block only where something reads it."""
 
 from __future__ import annotations
 

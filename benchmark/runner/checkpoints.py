@@ -1,7 +1,8 @@
-"""States that units share, trained once and kept in the cache: base stages, first stages.
+"""Checkpoints of stages that units share, trained once: base stages, first stages.
 
-A base state is loaded by all episodes of a few-shot method, a shared one by the units that differ
-only in later stages. One file each in <cache>/states, named by what it is; any may be deleted.
+A base stage's is loaded by all episodes of a few-shot method, a first stage's by the units that
+differ only in later ones. A .safetensors file each in <cache>/states, named by the hash of what
+it is; any may be deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Busy(Exception):
-    """Another process is building the state; come back later."""
+    """Another process is building the checkpoint; come back later."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,9 @@ class Checkpoint:
 
 
 def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
-    """What a base state is: the method as the unit sets it, and the images that it learns from.
+    """What a base checkpoint is: the method as the unit sets it, and the images it learns from.
 
-    No task and no episode, so 1-shot and 5-shot episodes start from one state. As in the unit's
-    key, CLIP's own preprocessing and float32 go without saying.
+    No task and no episode, so 1-shot and 5-shot episodes start from the same one.
     """
     return _common(unit) | {
         "hyperparameters": dict(unit.hyperparameters),
@@ -77,7 +77,7 @@ def _digest(data: LabelledImages) -> str:
 def fetch(
     what: Mapping[str, Any], folder: Path, stale: Mapping[str, int], build: Callable[[], Checkpoint]
 ) -> Checkpoint:
-    """The state that `what` identifies, always read from its file below `folder`.
+    """The checkpoint that `what` identifies, always read from its file below `folder`.
 
     Whoever comes first builds it under a lock; Busy while someone else does. A file that
     `stale` lists (path -> mtime in ns) is built anew.

@@ -46,7 +46,7 @@ class Trial:
             return self.method.local_scores(images, self.run)
 
     def scores(self, images: ImageList) -> np.ndarray:
-        """The same as float32 (N, C), an array of its own; a Fault if it is nothing of the kind."""
+        """Its checked scores, float32 (N, C), a copy; `Raised` if predict returns no such thing."""
         shape = (len(images), len(self.data.class_names))
         with calling(f"scoring {len(images)} image(s)", self.subject.cls):
             return check_scores(self.predict(images), shape)
