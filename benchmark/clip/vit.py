@@ -7,12 +7,11 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
+Features = tuple[Tensor, Tensor]  # global (N, D) and local (N, L, D)
 _CLASS = slice(0, 1)  # the first token
 
 
-def image_features(
-    visual: VisionTransformer, images: Tensor, local: str | None
-) -> tuple[Tensor, Tensor]:
+def image_features(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
     """Global feature (N, D) and local ones (N, L, D), as `image_features.image_features` says.
 
     The global feature is the class token's. For "value", "regions" and None the last block works
@@ -91,9 +90,7 @@ def _usual(visual: VisionTransformer) -> bool:
     )
 
 
-def _as_it_is(
-    visual: VisionTransformer, images: Tensor, local: str | None
-) -> tuple[Tensor, Tensor]:
+def _as_it_is(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
     """The same of a tower with another pooling or other blocks, by its own forward pass."""
     if local not in ("value", "regions"):
         pooled, tokens = visual(images)

@@ -16,7 +16,7 @@ from benchmark.clip import pretrained
 from benchmark.clip.backbone import LOCAL, Backbone
 from benchmark.common.errors import InputError
 
-OPENAI_NUMBERS = ("input_resolution", "context_length", "vocab_size")  # beside OpenAI's weights
+OPENAI_NUMBERS = ("input_resolution", "context_length", "vocab_size")  # OpenAI saved them too
 
 
 def load(backbone: Backbone) -> nn.Module:
@@ -101,7 +101,12 @@ def _fill(model: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> Non
     """Put the tensors in their places; InputError unless each has one and each place is filled."""
     if all(name in state for name in OPENAI_NUMBERS):
         state = {name: tensor for name, tensor in state.items() if name not in OPENAI_NUMBERS}
-        _check_openai(backbone)
+        named = pretrained.quick(backbone.model)
+        if named != backbone.model:
+            raise InputError(
+                f"weights file {backbone.weights}: OpenAI's weights were trained with QuickGELU; "
+                f"use {named}:{backbone.weights}"
+            )
     state = convert_state_dict(model, state)
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
@@ -123,16 +128,6 @@ def _fill(model: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> Non
             f"{'; '.join(found)}; name the model that they were trained as"
         )
     model.load_state_dict(state)
-
-
-def _check_openai(backbone: Backbone) -> None:
-    """OpenAI's weights saved again still carry OpenAI's numbers: they need QuickGELU."""
-    name = pretrained.quick(backbone.model)
-    if name != backbone.model:
-        raise InputError(
-            f"weights file {backbone.weights}: OpenAI's weights were trained with QuickGELU; "
-            f"use {name}:{backbone.weights}"
-        )
 
 
 def _short(error: Exception) -> str:

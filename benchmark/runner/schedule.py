@@ -64,9 +64,9 @@ def order(
     """
     if workers > 1 and costs:
         return longest_first(units, costs, worker)
-    groups: dict[tuple, dict[tuple, list[Unit]]] = {}
+    groups: dict[str, dict[tuple, list[Unit]]] = {}
     for unit in units:
-        group = groups.setdefault((unit.split_sha256,), {})
+        group = groups.setdefault(unit.split_sha256, {})
         group.setdefault((unit.task, unit.label), []).append(unit)
     rounds = [list(group.values()) for group in groups.values()]
     if workers > 1:

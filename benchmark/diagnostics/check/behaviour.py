@@ -137,12 +137,10 @@ def local_scores(trial: Trial) -> str | None:
 
 def _is_point(entry: Any) -> bool:
     kinds = {"stage": str, "epoch": int, "loss": float}
-    return (
-        isinstance(entry, dict)
-        and entry.keys() == kinds.keys()
-        and all(isinstance(entry[key], kind) for key, kind in kinds.items())
-        and math.isfinite(entry["loss"])
-    )
+    if not isinstance(entry, dict) or entry.keys() != kinds.keys():
+        return False
+    typed = all(isinstance(entry[key], kind) for key, kind in kinds.items())
+    return typed and math.isfinite(entry["loss"])
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> str:

@@ -44,9 +44,8 @@ class Raised(Wrong):
         """`what` was being done to the method of class `cls`, for example "fit"."""
         reason = " ".join(str(error).split())[:300]
         text = f"{what} raised {type(error).__name__}{f': {reason}' if reason else ''}"
-        super().__init__(
-            text + _place(error, cls), "mend the error; --traceback shows the whole of it"
-        )
+        remedy = "mend the error; --traceback shows the whole of it"
+        super().__init__(text + _place(error, cls), remedy)
         self.trace = "".join(traceback.format_exception(error))
 
 
