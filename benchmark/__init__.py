@@ -17,3 +17,7 @@ A room imports from rooms below it, never from one above: data knows no miniatur
 runner, a report no torch. Beside them `metrics.py` is the one metric, `__main__.py` the door to
 every command but run_all.py. tests/test_architecture.py has the table of arrows, and holds it.
 """
+
+from benchmark.common import moved
+
+moved.install()  # for one version: see there

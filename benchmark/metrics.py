@@ -41,10 +41,15 @@ def evaluate(
     kind: str = "raw",
     redraw: bool = False,
 ) -> Evaluation:
-    """All metrics of a unit. `kind` says what the scores are: see `Method.scores`.
+    """All metrics of a unit from scores (N, C) and 0/1 labels (N, C), in percent.
 
-    With `redraw`, as in COCO's few-shot tasks, also `map_redraw`: the mAP of the same scores on
-    the rows that the function `redraw` gives, repeats included.
+    groups   the columns of "head", "medium", "tail" or "novel": their mAP; the others are None
+    kind     what the scores are, see `Method.scores`: of "logits" also map_softmax, of
+             "probabilities" also cf1 and of1
+    redraw   also map_redraw, as COCO's few-shot tasks have it: the mAP of the same scores on the
+             rows that the function `redraw` gives, repeats included
+    `var` is the population variance of the classes' AP, percent squared; `absent` counts classes
+    without a positive, which are in no mean.
     """
     per_class = average_precision(scores, labels)
     metrics: dict[str, float | int | None] = {"map": _mean(per_class)}
@@ -61,15 +66,19 @@ def evaluate(
 
 
 def f1_scores(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """CF1 (of the mean precision and recall over classes) and OF1 (over all pairs), percent."""
+    """CF1 and OF1, percent, of probabilities and 0/1 labels (N, C) at the threshold 0.5.
+
+    CF1 is the harmonic mean of precision and recall, each the mean over classes with a positive;
+    OF1 that of precision and recall over all pairs of image and class.
+    """
     chosen, truth = probabilities > 0.5, labels > 0.5
-    hits, said, are = (chosen & truth).sum(0), chosen.sum(0), truth.sum(0)
-    present = are > 0
-    precision = (hits / np.maximum(said, 1))[present].mean()
-    recall = (hits / np.maximum(are, 1))[present].mean()
-    return _harmonic(precision, recall), _harmonic(
-        hits.sum() / max(said.sum(), 1), hits.sum() / max(are.sum(), 1)
-    )
+    true_positive, predicted, actual = (chosen & truth).sum(0), chosen.sum(0), truth.sum(0)
+    present = actual > 0
+    precision = (true_positive / np.maximum(predicted, 1))[present].mean()
+    recall = (true_positive / np.maximum(actual, 1))[present].mean()
+    found = true_positive.sum()
+    overall = found / max(predicted.sum(), 1), found / max(actual.sum(), 1)
+    return _harmonic(precision, recall), _harmonic(*overall)
 
 
 def redraw(labels: np.ndarray, draws: int = DRAWS, seed: int = DRAW_SEED) -> np.ndarray:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import inspect
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from benchmark.cli.parser import Parser, guarded
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
+from benchmark.method import discovery
+from benchmark.method.base import Method
 
 if TYPE_CHECKING:
     from benchmark.diagnostics.check.toy import Toy
-    from benchmark.method.base import Method
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,8 +60,8 @@ def _check(flags: argparse.Namespace) -> int:
 def _report(cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bool) -> int:
     from benchmark.diagnostics.check import examine, findings
 
-    told = ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "its defaults"
-    print(f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {told}", flush=True)
+    given = ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "its defaults"
+    print(f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {given}", flush=True)
     traces: list[str] = []
     found = examine.examine(cls, toy, settings, traces)
     print(findings.listing(found))
@@ -69,8 +72,6 @@ def _report(cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bo
 
 def classes(given: str) -> list[type[Method]]:
     """The methods of a file, or the one of that name; InputError if there is none."""
-    from benchmark.method import discovery
-
     if not given.endswith(".py"):
         known = discovery.discover()
         if given not in known:
@@ -79,22 +80,16 @@ def classes(given: str) -> list[type[Method]]:
     path = Path(given).expanduser().resolve()
     if not path.is_file():
         raise InputError(f"{given}: no such file; `run_all.py --new-method NAME` writes one")
-    shipped = [c for c in discovery.discover().values() if _file(c) == path]
-    if shipped:
-        return shipped
-    return [c for c in discovery.discover([path]).values() if _file(c) == path]
+    shipped = _of_file(path, discovery.discover())
+    return shipped or _of_file(path, discovery.discover([path]))
 
 
-def _file(cls: type) -> Path:
-    return Path(inspect.getfile(cls)).resolve()
+def _of_file(path: Path, methods: Mapping[str, type[Method]]) -> list[type[Method]]:
+    return [cls for cls in methods.values() if Path(inspect.getfile(cls)).resolve() == path]
 
 
 def chosen(cls: type[Method], given: Sequence[str]) -> dict[str, Any]:
     """--set as hyperparameters of the class; InputError for a name or a value that is none."""
-    import yaml
-
-    from benchmark.method import discovery
-
     known, found = discovery.hyperparameters(cls), {}
     for text in given:
         name, equals, value = text.partition("=")

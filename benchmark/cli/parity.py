@@ -19,15 +19,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="The error of an item is max |ours - theirs| / max |theirs| over its elements. "
         "Exit code 1 if one exceeds the tolerance, 2 for bad input.",
     )
-    out.add_argument(
-        "folder",
-        type=Path,
-        metavar="FOLDER",
-        help="meta.json and the files, see tests/parity_vectors",
-    )
-    out.add_argument(
-        "--tolerance", type=float, default=1e-4, metavar="X", help="default: %(default)s"
-    )
+    add, what = out.add_argument, "meta.json and the files, see tests/parity_vectors"
+    add("folder", type=Path, metavar="FOLDER", help=what)
+    add("--tolerance", type=float, default=1e-4, metavar="X", help="default: %(default)s")
     return out
 
 

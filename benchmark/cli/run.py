@@ -1,7 +1,8 @@
 """The command line: flags to a plan, then what they ask for; returns the exit code.
 
 0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line;
-also where it only showed while a unit computed, after the rest is done.
+also where it only showed while a unit computed, after the rest is done. What needs torch or
+scikit-learn is imported where it is needed: a look at a plan waits for neither.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark import report
+from benchmark.cli import new_method, status
 from benchmark.cli.parser import Parser, guarded
-from benchmark.common import environment
+from benchmark.common import environment, files
 from benchmark.common.errors import InputError
-from benchmark.common.files import check_readable, check_writable
-from benchmark.runner.process import check_device
+from benchmark.data import tasks
+from benchmark.method import registry
+from benchmark.records import provenance, store
+from benchmark.records.store import RecordStore, ResultsFolder
+from benchmark.report import compare
+from benchmark.runner import process, schedule
+from benchmark.suites import plan
+from benchmark.suites.plan import Choice, Plan
 
 HOME = environment.ROOT
 EPILOG = """
@@ -30,7 +39,7 @@ Exit code: 0 all done, 1 a unit failed, 2 bad input, such as an image that canno
 
 def parser() -> argparse.ArgumentParser:
     """All flags, each with its help."""
-    out = Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_Help)
+    out = Parser(prog="run_all.py", description=_FIRST, epilog=EPILOG, formatter_class=_LINES)
     add = out.add_argument
     add("--suite", default="cimlic", help="a suite's name or its .yaml file (default: %(default)s)")
     add("--tasks", **_LIST, help="only these tasks; also tasks that are not in the suite")
@@ -41,11 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
     add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")
-    add(
-        "--backbone",
-        metavar="SPEC",
-        help="an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR",
-    )
+    add("--backbone", metavar="SPEC", help=_BACKBONE)
     add("--preprocess", metavar="NAME", help=_PREPROCESS)
     add("--precision", metavar="NAME", help=_PRECISION)
     add("--plugin", **_FILES, help="a file with methods of your own, added to the suite")
@@ -66,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 _FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
+_BACKBONE = "an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR"
 _PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
 _PRECISION = """float32 (default); bf16 trains under autocast; half-features keeps local features in
 float16 on disk; bf16+half-features. Part of what a unit is, as --preprocess"""
@@ -77,12 +83,9 @@ _RECOMPUTE = """with --report: first compute all metrics again from the stored s
 if any is not what the record says"""
 _COMPARE = """put two results folders side by side, cell by cell: all results, one suite's, or
 one scale's of it; results/reference holds the repository's own"""
+_LINES = argparse.RawDescriptionHelpFormatter  # keeps the epilog's
 _LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
 _FILES = _LIST | {"metavar": "FILE.py"}
-
-
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps the epilog's lines."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,97 +98,85 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
-    from benchmark.cli import status
-    from benchmark.common import environment
-    from benchmark.records import store
-    from benchmark.suites import plan
-
     plugins = tuple(Path(path).expanduser().resolve() for path in flags.plugin or ())
+    text = None
     if flags.list:
-        from benchmark.method import registry
-
-        print(status.listing(registry.methods(plugins)))
+        text = status.listing(registry.methods(plugins))
+    elif flags.new_method is not None:
+        text = new_method.advice(new_method.write(flags.new_method, flags.to or Path()))
+    elif flags.compare:
+        text = compare.compare(*flags.compare)
+    if text is not None:
+        print(text)
         return 0
-    if flags.new_method is not None:
-        from benchmark.cli import new_method
-
-        print(new_method.advice(new_method.write(flags.new_method, flags.to or Path())))
+    choice = _choice(flags, plugins)
+    made = plan.make(choice)
+    folder = store.paths(flags.results_dir, made.suite.name, made.scale)
+    if choice.download:
+        return _run(flags, choice, made, folder)
+    records = RecordStore(folder, oracle=flags.oracle and not flags.report)
+    records.scan()
+    if flags.status or flags.dry_run:
+        print((status.status if flags.status else status.dry_run)(made, records))
         return 0
-    if flags.compare:
-        from benchmark.report import compare
+    code = _recompute(made, records) if flags.recompute else 0
+    _report(flags, choice, made, records)
+    return code
 
-        print(compare.compare(*flags.compare))
-        return 0
+
+def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
+    """What the flags choose; InputError for those that do not go together or cannot be."""
     if flags.recompute and not flags.report:
         raise InputError("--recompute: only --report reads stored scores; add --report")
     if flags.to is not None:
         raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
-    check_device(flags.device)
+    process.check_device(flags.device)
     root = environment.data_root(flags.data_root)
-    check_readable(root)
-    choice = plan.Choice(
-        suite=flags.suite,
+    files.check_readable(root)
+    same = ("suite", "episodes", "backbone", "preprocess", "precision")
+    return Choice(
+        **{name: getattr(flags, name) for name in same},
         tasks=_names(flags.tasks),
         methods=_names(flags.methods),
         seeds=_seeds(flags.seeds),
-        episodes=flags.episodes,
         data_root=root,
-        backbone=flags.backbone,
         plugins=plugins,
-        preprocess=flags.preprocess,
-        precision=flags.precision,
         download=not (flags.status or flags.dry_run or flags.report),
     )
-    made = plan.make(choice)
-    folder = store.paths(flags.results_dir, made.suite.name, made.scale)
-    shelf = store.RecordStore(folder, oracle=flags.oracle and not flags.report)
-    if not (flags.status or flags.dry_run or flags.report):
-        return _run(flags, choice, made, folder)
-    shelf.scan()
-    if flags.status or flags.dry_run:
-        print((status.status if flags.status else status.dry_run)(made, shelf))
-        return 0
-    code = _recompute(made, shelf) if flags.recompute else 0
-    _report(flags, choice, made, shelf)
-    return code
 
 
-def _recompute(made, shelf) -> int:
+def _recompute(made: Plan, records: RecordStore) -> int:
     """Metrics again from stored scores; 1 if any differs from what was recorded."""
     from benchmark.records import recompute
 
-    outcome = recompute.recompute(shelf.folder, made.reported(shelf.done))
+    outcome = recompute.recompute(records.folder, made.reported(records.done))
     print(outcome.text, flush=True)
     for line in outcome.wrong:
         print(f"error: {line}", file=sys.stderr)
     return 1 if outcome.wrong else 0
 
 
-def _run(flags: argparse.Namespace, choice, made, folder) -> int:
+def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsFolder) -> int:
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
-    from benchmark.cli import status
-    from benchmark.common import environment, files
-    from benchmark.records import provenance, store
-    from benchmark.runner import process, schedule
-    from benchmark.runner.workers import Job, run
-
     cache = environment.cache()
-    check_writable(folder.records, f"--results-dir {flags.results_dir}")
-    check_writable(cache, "$CIMLIC_CACHE")
+    files.check_writable(folder.records, f"--results-dir {flags.results_dir}")
+    files.check_writable(cache, "$CIMLIC_CACHE")
     files.check(folder.locks)
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
         stale |= files.file_times(cache / "states", ".safetensors")
-    shelf = store.RecordStore(folder, stale, flags.oracle)
-    shelf.scan()
+    records = RecordStore(folder, stale, flags.oracle)
+    records.scan()
     units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
-    left = [unit for key, unit in units.items() if key not in shelf.done]
+    left = [unit for key, unit in units.items() if key not in records.done]
     print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
     if left:
+        from benchmark.runner import workers
+
         devices = process.devices(flags.device, flags.workers, len(left))
-        job = Job(
+        job = workers.Job(
             units=tuple(units.values()),
             suite=made.suite.name,
             folder=folder,
@@ -202,57 +193,42 @@ def _run(flags: argparse.Namespace, choice, made, folder) -> int:
             costs=schedule.known([folder, _reference(made)]),
         )
         print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
-        shelf = run(job)
-    recorded = store.RecordStore(
-        folder
-    )  # all there is: the report also shows what no flag asks for
-    recorded.scan()
-    _report(flags, choice, made, recorded)
-    lines, wrong = status.unfinished(made.units, shelf), status.bad_input(made.units, shelf)
+        records = workers.run(job)
+    everything = RecordStore(folder)  # the report also shows what no flag asks for
+    everything.scan()
+    _report(flags, choice, made, everything)
+    lines, wrong = status.unfinished(made.units, records), status.bad_input(made.units, records)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
 
 
-def _report(flags: argparse.Namespace, choice, made, shelf) -> None:
+def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: RecordStore) -> None:
     """Write the report, print the main table and how it compares with the reference."""
-    from benchmark import report
-    from benchmark.common.environment import cores
-    from benchmark.runner.process import MOST_WORKERS
-
-    units = made.reported(shelf.done)
-    arranged = made.suite.arrangement
-    workers = flags.workers or min(cores(), MOST_WORKERS)
-    path = report.write(units, shelf.folder.path, arranged, _images(choice), workers)
-    print(f"\n{report.summary(units, shelf.folder.path, arranged)}")
+    units, folder, layout = made.reported(records.done), records.folder.path, made.suite.layout
+    workers = flags.workers or min(environment.cores(), process.MOST_WORKERS)
+    path = report.write(units, folder, layout, _images(choice), workers)
+    print(f"\n{report.summary(units, folder, layout)}")
     reference = _reference(made)
-    if reference.has_records() and reference.path.resolve() != shelf.folder.path.resolve():
-        print(f"\n{report.against_reference(units, shelf.folder.path, reference.path)}")
+    if reference.has_records() and reference.path.resolve() != folder.resolve():
+        print(f"\n{report.against_reference(units, folder, reference.path)}")
     print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
 
 
-def _reference(made):
+def _reference(made: Plan) -> ResultsFolder:
     """The folder of the repository's own records of the suite at this scale; it may be absent."""
-    from benchmark.records import store
-
     return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
 
 
-def _images(choice) -> Path | None:
+def _images(choice: Choice) -> Path | None:
     """The folder with the images for the report's pictures; None while it is not rendered."""
-    from benchmark.common import environment
-
-    if choice.data_root is not None:
-        return choice.data_root
     from benchmark.miniature import build
 
-    return build.built(environment.cache())
+    return choice.data_root or build.built(environment.cache())
 
 
-def _data_root(choice, made, cache: Path) -> Path:
+def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
     """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
-    from benchmark.data import tasks
-
     if choice.data_root is None:
         from benchmark.miniature import build
 
@@ -274,4 +250,4 @@ def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
     for name in names or ():
         if not name.isdecimal():
             raise InputError(f"--seeds {name}: a seed is a whole number, 0 or more")
-    return None if names is None else tuple(int(name) for name in names)
+    return None if names is None else tuple(map(int, names))

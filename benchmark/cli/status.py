@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmark.common import files
 from benchmark.common.text import aligned
@@ -17,22 +18,22 @@ from benchmark.suites.unit import Unit
 STATES = ("done", "skipped", "running", "failed", "missing")
 
 
-def states(units: Sequence[Unit], shelf: store.RecordStore) -> dict[str, str]:
+def states(units: Sequence[Unit], records: store.RecordStore) -> dict[str, str]:
     """The state of each unit by key: a record, a held lock, a failure or nothing."""
     found = {}
     for unit in units:
-        if unit.key in shelf.done:
-            found[unit.key] = shelf.done[unit.key]["status"]
-        elif files.is_claimed(shelf.folder.claim(unit)):
+        if unit.key in records.done:
+            found[unit.key] = records.done[unit.key]["status"]
+        elif files.is_claimed(records.folder.claim(unit)):
             found[unit.key] = "running"
         else:
-            found[unit.key] = "failed" if unit.key in shelf.failed else "missing"
+            found[unit.key] = "failed" if unit.key in records.failed else "missing"
     return found
 
 
-def status(plan: Plan, shelf: store.RecordStore) -> str:
+def status(plan: Plan, records: store.RecordStore) -> str:
     """A table, task by method, of how many units are done, running, failed and missing."""
-    state = states(plan.units, shelf)
+    state = states(plan.units, records)
     cells: dict[tuple[str, str], Counter] = {}
     for unit in plan.units:
         cells.setdefault((unit.label, unit.task), Counter())[state[unit.key]] += 1
@@ -50,9 +51,9 @@ def status(plan: Plan, shelf: store.RecordStore) -> str:
     failed = [unit for unit in plan.units if state[unit.key] == "failed"]
     lines += ["", "failed, tried again by the next run:"] if failed else []
     for unit in failed:
-        lines.append(f"  {unit.text}: {shelf.failed[unit.key].get('error')}")
-        lines.append(f"    traceback: {shelf.folder.error(unit)}")
-    return "\n".join([*lines, "", f"locks: {files.kind()} in {shelf.folder.locks}"])
+        lines.append(f"  {unit.text}: {records.failed[unit.key].get('error')}")
+        lines.append(f"    traceback: {records.folder.error(unit)}")
+    return "\n".join([*lines, "", f"locks: {files.kind()} in {records.folder.locks}"])
 
 
 def _cell(counts: Counter | None) -> str:
@@ -65,28 +66,18 @@ def _cell(counts: Counter | None) -> str:
     return ", ".join(parts)
 
 
-def dry_run(plan: Plan, shelf: store.RecordStore) -> str:
+def dry_run(plan: Plan, records: store.RecordStore) -> str:
     """Each unit with its key and state, and the hyperparameters of each task and method."""
-    state = states(plan.units, shelf)
+    state = states(plan.units, records)
     rows = [["key", "state", "task", "method", "seed", "episode"]]
     for unit in plan.units:
-        episode = "" if unit.episode is None else str(unit.episode)
-        what = [state[unit.key], unit.task, unit.label, str(unit.seed), episode]
-        rows.append([unit.key[:16], *what])
-    settings = {(unit.task, unit.label): _settings(unit) for unit in plan.units}
+        at = unit.task, unit.label, str(unit.seed), str(unit.episode or "")
+        rows.append([unit.key[:16], state[unit.key], *at])
+    settings = {f"{unit.task} {unit.label}": _settings(unit) for unit in plan.units}
+    lines = [f"{name}: {given or 'no settings'}" for name, given in settings.items()]
     left = sum(name not in ("done", "skipped") for name in state.values())
-    return "\n".join(
-        [
-            *aligned(rows),
-            "",
-            *(
-                f"{task} {label}: {given or 'no settings'}"
-                for (task, label), given in settings.items()
-            ),
-            "",
-            f"{len(state)} units, {left} to run, scale {plan.scale}",
-        ]
-    )
+    total = f"{len(state)} units, {left} to run, scale {plan.scale}"
+    return "\n".join([*aligned(rows), "", *lines, "", total])
 
 
 def _settings(unit: Unit) -> str:
@@ -111,25 +102,26 @@ def listing(methods: Mapping[str, MethodInfo]) -> str:
     return "\n".join(lines)
 
 
-def unfinished(units: Sequence[Unit], shelf: store.RecordStore) -> list[str]:
+def unfinished(units: Sequence[Unit], records: store.RecordStore) -> list[str]:
     """What to say of the units that a run leaves without a record; nothing if there is none."""
-    left = [unit for unit in units if unit.key not in shelf.done]
-    lines = [f"not finished: {unit.text}" for unit in left if unit.key not in shelf.failed]
-    failed = [unit for unit in left if unit.key in shelf.failed]
+    failed = _failures(units, records)
+    left = [unit for unit in units if unit.key not in records.done and unit not in failed]
+    lines = [f"not finished: {unit.text}" for unit in left]
     if failed:
         lines.append(f"{len(failed)} of {len(units)} units failed; the next run tries them again:")
-    for unit in failed:
-        where = f"traceback in {shelf.folder.error(unit)}"
-        lines.append(f"  {unit.text}: {'bad input' if _bad(unit, shelf) else where}")
+    for unit, failure in failed.items():
+        where = f"traceback in {records.folder.error(unit)}"
+        lines.append(f"  {unit.text}: {'bad input' if failure.get('kind') == 'input' else where}")
     return lines
 
 
-def bad_input(units: Sequence[Unit], shelf: store.RecordStore) -> list[str]:
+def bad_input(units: Sequence[Unit], records: store.RecordStore) -> list[str]:
     """What was wrong with the input of units that failed for it: each message once."""
-    found = (shelf.failed[unit.key]["error"] for unit in units if _bad(unit, shelf))
-    return list(dict.fromkeys(found))
+    failed = _failures(units, records).values()
+    return list(dict.fromkeys(f["error"] for f in failed if f.get("kind") == "input"))
 
 
-def _bad(unit: Unit, shelf: store.RecordStore) -> bool:
-    failure = {} if unit.key in shelf.done else shelf.failed.get(unit.key, {})
-    return failure.get("kind") == "input"
+def _failures(units: Sequence[Unit], records: store.RecordStore) -> dict[Unit, Mapping[str, Any]]:
+    """Why units have no record; nothing of those that have one, or were not reached."""
+    failed = records.failed.keys() - records.done.keys()
+    return {unit: records.failed[unit.key] for unit in units if unit.key in failed}

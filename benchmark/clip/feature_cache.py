@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from torch import Tensor
 from benchmark.clip.image_features import LOCAL_KINDS, image_features
 from benchmark.clip.model import Clip
 from benchmark.common.device import to_device
-from benchmark.common.files import lock
+from benchmark.common.files import atomic, lock
 from benchmark.data import augmentation
 from benchmark.data.image_loader import Loader
 from benchmark.data.images import ImageList
@@ -115,14 +114,12 @@ class FeatureStore:
     def _encode(self, images: ImageList, kind: str, augment: str, view: int) -> None:
         """Local features come with the global one: both files are written in one pass."""
         local = kind if kind in LOCAL_KINDS else None
-        paths = {
-            name: self._feature_path(images, name, augment, view)
-            for name in dict.fromkeys(("global", kind))
-        }
+        names = ("global", kind)
+        paths = {name: self._feature_path(images, name, augment, view) for name in names}
         wanted = {name: path for name, path in paths.items() if name == kind or not path.exists()}
         arrays: dict[str, np.ndarray] = {}
         start = 0
-        with ExitStack() as files:
+        with contextlib.ExitStack() as files:
             for pixels in self._pictures(images, augment, view):
                 batch = self.normalise(torch.from_numpy(pixels))
                 views = image_features(self.clip.visual, batch, local)
@@ -131,16 +128,15 @@ class FeatureStore:
                         continue
                     if name not in arrays:
                         shape = (len(images), *found.shape[1:])
-                        arrays[name] = files.enter_context(
-                            _Building(wanted[name], shape, self._type(name))
-                        )
+                        built = _building(wanted[name], shape, self._type(name))
+                        arrays[name] = files.enter_context(built)
                     arrays[name][start : start + len(found)] = found.float().cpu().numpy()
                 start += len(pixels)
 
 
 def decode(images: ImageList, path: Path, loader: Loader) -> None:
     """Write the images' pictures to `path`, an .npy file of (N, 3, S, S) uint8, whole or not."""
-    with _Building(path, (len(images), 3, loader.size, loader.size), np.uint8) as array:
+    with _building(path, (len(images), 3, loader.size, loader.size), np.uint8) as array:
         loader.fill(array, images)
 
 
@@ -162,20 +158,10 @@ class _Widened:
         return np.asarray(self[:], dtype)
 
 
-class _Building:
-    """An array on disk that takes its name only when it is whole."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type) -> None:
-        self.path = path
-        self.temporary = path.with_suffix(f".{uuid.uuid4().hex[:12]}.tmp")
-        self.array = np.lib.format.open_memmap(self.temporary, "w+", dtype, shape)
-
-    def __enter__(self) -> np.ndarray:
-        return self.array
-
-    def __exit__(self, kind, value, traceback) -> None:
-        if kind is None:
-            self.array.flush()
-            os.replace(self.temporary, self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
+@contextlib.contextmanager
+def _building(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
+    """A memory-mapped array that takes its name on disk only when it is whole."""
+    with atomic(path) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        yield array
+        array.flush()

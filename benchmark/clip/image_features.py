@@ -1,4 +1,4 @@
-"""Global and local features of images under CLIP's image towers: ViT, ResNet, others."""
+"""Global and local image features of CLIP's towers: its ViT, its ResNet; of others global ones."""
 
 from __future__ import annotations
 
@@ -26,16 +26,12 @@ def image_features(visual: nn.Module, images: Tensor, local: str | None) -> tupl
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.transformer import VisionTransformer
 
-    if isinstance(visual, ModifiedResNet):
-        return _resnet_features(visual, images, local)
-    if not isinstance(visual, VisionTransformer):
-        return _foreign_features(visual, images, local)
     from benchmark.clip import vit
 
-    return vit.image_features(visual, images, local)
-
-
-def _foreign_features(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+    if isinstance(visual, ModifiedResNet):
+        return _resnet(visual, images, local)
+    if isinstance(visual, VisionTransformer):
+        return vit.image_features(visual, images, local)
     if local:
         raise InputError(
             f"local features ({local}): not known of this backbone's {type(visual).__name__}; "
@@ -45,7 +41,7 @@ def _foreign_features(visual: nn.Module, images: Tensor, local: str | None) -> t
     return pooled, pooled.new_empty(len(pooled), 0, 1)
 
 
-def _resnet_features(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
+def _resnet(visual: nn.Module, images: Tensor, local: str | None) -> tuple[Tensor, Tensor]:
     """CLIP's ModifiedResNet; tokens and value path are the same thing here.
 
     Its attention pool puts the mean of all places first, as the token that it returns.

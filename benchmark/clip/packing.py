@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Heads = Sequence[Tensor]  # queries, keys and values of H heads, or some of them
+
 
 class Packing:
     """C runs of 1 or more tokens each, one after the other: T tokens, and no padding.
@@ -29,13 +31,12 @@ class Packing:
         size = torch.tensor(lengths)
         self.rows, columns = len(lengths), max(lengths)
         self.ends = (size.cumsum(0) - 1).to(device)
-        there = torch.arange(columns) < size[:, None]  # (C, L)
-        self.within = there.nonzero()[:, 1].to(device)
-        self.places = there.flatten().nonzero()[:, 0].to(device)
-        self.fill = (there.flatten().cumsum(0) - 1).to(device)
-        beyond = torch.full((columns, columns), float("-inf")).triu(1)
-        self.after = beyond.to(device)
-        self.absent = beyond[size - 1][:, None].to(device)
+        filled = torch.arange(columns) < size[:, None]  # (C, L)
+        self.within = filled.nonzero()[:, 1].to(device)
+        self.places = filled.flatten().nonzero()[:, 0].to(device)
+        self.fill = (filled.flatten().cumsum(0) - 1).to(device)
+        self.after = torch.full((columns, columns), float("-inf")).triu(1).to(device)
+        self.absent = self.after[size - 1][:, None]
 
     def grid(self, tokens: Tensor) -> Tensor:
         """(B, T, ...) to (B, C L, ...)."""
@@ -79,7 +80,8 @@ def features_at_end(tower: nn.Module, prefix: Tensor, runs: Runs) -> Tensor:
         else:
             before, after = _both(block, _inner(block, block.ln_1(x)), seen, packing)
         own = _joined(F.scaled_dot_product_attention(*before, is_causal=True))
-        mixed = packing.tokens(_attend(*after, *before[1:], packing.rows, packing.after))
+        query, *near = after
+        mixed = packing.tokens(_attend(query, near, before[1:], packing.rows, packing.after))
         x = _residual(block, x, torch.cat([own, mixed], dim=1))
     ends = _last_block(last, x, seen, packing)
     return tower.ln_final(ends) @ tower.text_projection
@@ -90,7 +92,7 @@ def _last_block(block: nn.Module, x: Tensor, seen: int, packing: Packing) -> Ten
     normed, ends = block.ln_1(x), seen + packing.ends
     before, after = _both(block, _inner(block, normed, first=1), seen, packing)
     (query,) = _heads(block, _inner(block, normed.index_select(1, ends), until=1))
-    mixed = _attend(query, *after, *before, packing.rows, packing.absent)
+    mixed = _attend(query, after, before, packing.rows, packing.absent)
     return _residual(block, x.index_select(1, ends), mixed)
 
 
@@ -101,44 +103,35 @@ def _inner(block: nn.Module, normed: Tensor, first: int = 0, until: int = 3) -> 
     return F.linear(normed, attention.in_proj_weight[rows], attention.in_proj_bias[rows])
 
 
-def _heads(block: nn.Module, inner: Tensor) -> tuple[Tensor, ...]:
+def _heads(block: nn.Module, inner: Tensor) -> Heads:
     """What `_inner` gives as n tensors (B, H, N, d)."""
     split = inner.unflatten(-1, (-1, block.attn.num_heads, block.attn.head_dim))
     return split.permute(2, 0, 3, 1, 4).contiguous().unbind()
 
 
-def _both(
-    block: nn.Module, inner: Tensor, seen: int, packing: Packing
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _both(block: nn.Module, inner: Tensor, seen: int, packing: Packing) -> tuple[Heads, Heads]:
     """Heads of the prefixes, (B, H, P, d) each, and of the runs in the grid, (B, H, C L, d)."""
     before, after = inner.split([seen, inner.shape[1] - seen], dim=1)
     return _heads(block, before), _heads(block, packing.grid(after))
 
 
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    far_key: Tensor,
-    far_value: Tensor,
-    rows: int,
-    hidden: Tensor,
-) -> Tensor:
+def _attend(query: Tensor, near: Heads, far: Heads, rows: int, hidden: Tensor) -> Tensor:
     """What C = `rows` runs, each with its own Q queries, take from the prefix and from themselves.
 
-    query        (B, H, C Q, d)
-    key, value   (B, H, C L, d) of the runs; `far_` (B, H, P, d) of the prefix
-    hidden       -inf, (C, Q, L) or less by broadcasting, where a query must not look, else 0
+    query    (B, H, C Q, d)
+    near     keys and values of the runs, (B, H, C L, d) each
+    far      those of the prefix, (B, H, P, d) each
+    hidden   -inf, (C, Q, L) or less by broadcasting, where a query must not look, else 0
     Where nothing of the runs differs between prefixes, their B is 1. Returns (B, C Q, W).
     """
     query = query * query.shape[-1] ** -0.5
-    far = query @ far_key.mT  # (B, H, C Q, P)
-    query, key, value = (x.unflatten(2, (rows, -1)) for x in (query, key, value))
-    near = (_scores(query, key) + hidden).flatten(2, 3)  # (B, H, C Q, L)
-    weight = torch.cat([far, near.expand(len(far), -1, -1, -1)], dim=-1).softmax(dim=-1)
-    from_far, from_near = weight.split([far.shape[-1], near.shape[-1]], dim=-1)
+    beyond = query @ far[0].mT  # (B, H, C Q, P)
+    query, key, value = (x.unflatten(2, (rows, -1)) for x in (query, *near))
+    within = (_scores(query, key) + hidden).flatten(2, 3)  # (B, H, C Q, L)
+    weight = torch.cat([beyond, within.expand(len(beyond), -1, -1, -1)], dim=-1).softmax(dim=-1)
+    from_far, from_near = weight.split([beyond.shape[-1], within.shape[-1]], dim=-1)
     mixed = _mixture(from_near.unflatten(2, (rows, -1)), value)
-    return _joined(mixed.flatten(2, 3) + from_far @ far_value)
+    return _joined(mixed.flatten(2, 3) + from_far @ far[1])
 
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:

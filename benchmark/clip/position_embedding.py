@@ -54,10 +54,8 @@ def interpolate(positions: Tensor, grid: int) -> Tensor:
     if old == grid:
         return positions
     first, places = positions[:1], positions[1:].unflatten(0, (old, old))
-    image = places.permute(2, 0, 1)[None]
-    image = F.interpolate(
-        image, size=(grid, grid), mode="bicubic", antialias=True, align_corners=False
-    )
+    how = {"mode": "bicubic", "antialias": True, "align_corners": False}
+    image = F.interpolate(places.permute(2, 0, 1)[None], size=(grid, grid), **how)
     return torch.cat([first, image[0].permute(1, 2, 0).flatten(0, 1)])
 
 

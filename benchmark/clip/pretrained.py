@@ -99,7 +99,7 @@ def download(entry: Entry) -> Path:
     from huggingface_hub.utils import get_session
 
     name, files = repository(entry)
-    with _quiet():
+    with quiet(logging.ERROR), _no_progress_bar():
         try:
             get_session().head(hf_hub_url(name, files[0]), timeout=SECONDS)
         except Exception as error:  # each version of the client has kinds of its own
@@ -151,23 +151,28 @@ def _table() -> types.ModuleType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No words of the hub's client; its progress bar only where someone watches."""
-    from huggingface_hub.utils import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    level, shown = logging.root.manager.disable, not are_progress_bars_disabled()
-    logging.disable(logging.ERROR)
-    if shown and not (sys.stderr and os.isatty(2)):
-        disable_progress_bars()
+def quiet(level: int = logging.WARNING) -> Iterator[None]:
+    """No Python warnings in the block, and no log lines of other libraries up to a level."""
+    before = logging.root.manager.disable
+    logging.disable(level)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(level)
-        if shown:
-            enable_progress_bars()
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """The hub client's progress bar only where someone watches."""
+    from huggingface_hub import utils
+
+    if utils.are_progress_bars_disabled() or (sys.stderr and os.isatty(2)):
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()

@@ -39,7 +39,7 @@ def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Te
 
 
 def template_features(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
-    """The same normalised."""
+    """Text features (C, D), of length 1, of a fixed prompt: see `encode_template`."""
     return F.normalize(encode_template(clip, class_names, template), dim=-1)
 
 

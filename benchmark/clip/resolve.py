@@ -22,6 +22,14 @@ DEFAULT = {"miniature": f"{LOCAL}{MINIATURE}", "paper": "ViT-B-16-quickgelu:open
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
+class _Refused(Exception):
+    """Why a spec is refused; `resolve` puts the spec in front."""
+
+
+_UNUSABLE = """its text tower is not CLIP's causal one with CLIP's tokenizer, which the methods \
+need; use a CLIP model such as ViT-B-16 or RN50"""
+
+
 def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
     """The backbone of a --backbone text; None: the scale's default.
 
@@ -32,24 +40,29 @@ def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
     not fit.
     """
     spec = spec or DEFAULT[scale]
+    try:
+        return _resolved(spec, download)
+    except _Refused as refused:
+        raise InputError(f"--backbone {spec}: {refused}") from refused.__cause__
+
+
+def _resolved(spec: str, download: bool) -> Backbone:
     if spec.startswith(LOCAL):
         return _folder(spec, open_it=download)
     model, separator, tag = spec.partition(":")
     if not (model and separator and tag):
-        raise InputError(
-            f"--backbone {spec}: expected NAME:TAG, NAME:/path/to/weights, NAME:{RANDOM} "
-            f"or {LOCAL}FOLDER"
-        )
+        forms = f"NAME:TAG, NAME:/path/to/weights, NAME:{RANDOM} or {LOCAL}FOLDER"
+        raise _Refused(f"expected {forms}")
     if model not in pretrained.models():
         raise unknown("backbone model", model, filter(_usable, pretrained.models()))
     if not _usable(model):
-        raise _unusable(spec)
+        raise _Refused(_UNUSABLE)
     if tag == RANDOM:
         text = f"open_clip's random weights of {model}, seed 0"
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Backbone(spec, model, None, digest, *_pixels(model))
     if "/" in tag or tag.endswith(SUFFIXES):
-        return _file(spec, model, Path(tag).expanduser(), open_it=download)
+        return _file(model, Path(tag).expanduser(), open_it=download)
     return _published(spec, model, tag, download)
 
 
@@ -58,20 +71,19 @@ def _folder(spec: str, open_it: bool) -> Backbone:
     weights, config = folder / "open_clip_model.safetensors", folder / "open_clip_config.json"
     for needed in (config, weights):
         if not os.path.isfile(needed):
-            raise InputError(f"--backbone {spec}: {needed} is missing; name a folder with it")
+            raise _Refused(f"{needed} is missing; name a folder with it")
     try:
         usable = _usable("", json.loads(config.read_text(encoding="utf-8"))["model_cfg"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"--backbone {spec}: {config} is not a model configuration "
-            f"({type(error).__name__}); expected open_clip's, with model_cfg"
-        ) from None
+        kind = type(error).__name__
+        text = f"{config} is not a model configuration ({kind}); expected open_clip's"
+        raise _Refused(f"{text}, with model_cfg") from None
     if not usable:
-        raise _unusable(spec)
-    if folder.resolve() == MINIATURE:
-        return Backbone("miniature-clip", f"{LOCAL}{folder}", weights, sha256(weights))
-    found = Backbone(folder.resolve().name, f"{LOCAL}{folder}", weights, sha256(weights))
-    return _opened(found) if open_it else found
+        raise _Refused(_UNUSABLE)
+    shipped = folder.resolve() == MINIATURE
+    name = "miniature-clip" if shipped else folder.resolve().name
+    found = Backbone(name, f"{LOCAL}{folder}", weights, sha256(weights))
+    return _opened(found) if open_it and not shipped else found
 
 
 def _published(spec: str, model: str, tag: str, download: bool) -> Backbone:
@@ -81,7 +93,7 @@ def _published(spec: str, model: str, tag: str, download: bool) -> Backbone:
     if tag not in both:
         raise unknown(f"weights tag of {model}", tag, (*own, RANDOM))
     entry = both[tag]
-    _check_activation(spec, model, entry, f"the published weights '{tag}'", tag)
+    _check_activation(model, entry, f"the published weights '{tag}'", tag)
     weights = pretrained.cached(entry)
     if weights is None:
         name, files = pretrained.repository(entry)
@@ -90,29 +102,29 @@ def _published(spec: str, model: str, tag: str, download: bool) -> Backbone:
             f"fill the hub cache: hf download {name} {files[0]}"
         )
         if not download:
-            raise InputError(
-                f"--backbone {spec}: the weights are not on this machine; the same command "
-                f"without --status, --dry-run or --report downloads them; or {ways}"
+            raise _Refused(
+                "the weights are not on this machine; the same command without --status, "
+                f"--dry-run or --report downloads them; or {ways}"
             )
         try:
             weights = pretrained.download(entry)
         except InputError as error:
-            raise InputError(f"--backbone {spec}: no weights: {error}; {ways}") from error
-    _check_format(spec, model, weights)
+            raise _Refused(f"no weights: {error}; {ways}") from error
+    _check_format(model, weights)
     return Backbone(spec, model, weights, sha256(weights), entry["mean"], entry["std"])
 
 
-def _file(spec: str, model: str, path: Path, open_it: bool) -> Backbone:
+def _file(model: str, path: Path, open_it: bool) -> Backbone:
     """A weights file of the user's; what is known of it must fit the model."""
     if not os.path.isfile(path):  # Path.is_file raises where a folder may not be entered
-        raise InputError(f"--backbone {spec}: no such weights file; check path and permissions")
+        raise _Refused("no such weights file; check path and permissions")
     digest = sha256(path)
     source = pretrained.of_cache(path.absolute())
     if digest in pretrained.openai():
-        raise _program(spec, pretrained.openai()[digest])
+        raise _program(pretrained.openai()[digest])
     if source:
-        _check_activation(spec, model, source[2], f"this file, {source[0]}:{source[1]},", path)
-    _check_format(spec, model, path)
+        _check_activation(model, source[2], f"this file, {source[0]}:{source[1]},", path)
+    _check_format(model, path)
     pixels = (source[2]["mean"], source[2]["std"]) if source else _pixels(model)
     found = Backbone(f"{model}:{path.name}", model, path, digest, *pixels)
     return _opened(found) if open_it else found
@@ -134,25 +146,17 @@ def _usable(model: str, config: Mapping[str, Any] | None = None) -> bool:
     return not (foreign or "multimodal_cfg" in config or "siglip" in model.lower())
 
 
-def _unusable(spec: str) -> InputError:
-    return InputError(
-        f"--backbone {spec}: its text tower is not CLIP's causal one with CLIP's tokenizer, "
-        "which the methods need; use a CLIP model such as ViT-B-16 or RN50"
-    )
-
-
-def _check_activation(spec: str, model: str, entry: Mapping[str, Any], what: str, tag) -> None:
-    """InputError if the weights were trained with another activation than the model computes."""
+def _check_activation(model: str, entry: pretrained.Entry, what: str, tag: object) -> None:
+    """_Refused if the weights were trained with another activation than the model computes."""
     models = pretrained.models()
     trained = bool(entry.get("quick_gelu"))
     if trained == bool(models[model].get("quick_gelu")):
         return
     names = (pretrained.quick(model), model.removesuffix("-quickgelu"))
-    fits = [name for name in names if name in models]
-    fits = [name for name in fits if bool(models[name].get("quick_gelu")) == trained]
+    fits = [n for n in names if n in models and bool(models[n].get("quick_gelu")) == trained]
     kind = "with" if trained else "without"
     advice = f"use {fits[0]}:{tag}" if fits else "open_clip has no model for them"
-    raise InputError(f"--backbone {spec}: {what} were trained {kind} QuickGELU; {advice}")
+    raise _Refused(f"{what} were trained {kind} QuickGELU; {advice}")
 
 
 def _other_activation(model: str) -> dict[str, pretrained.Entry]:
@@ -161,12 +165,10 @@ def _other_activation(model: str) -> dict[str, pretrained.Entry]:
     return {tag: entry for name in other for tag, entry in pretrained.weights(name).items()}
 
 
-def _check_format(spec: str, model: str, path: Path) -> None:
-    """InputError for a file that cannot be read as mere numbers."""
+def _check_format(model: str, path: Path) -> None:
+    """_Refused for a file that cannot be read as mere numbers."""
     if path.suffix not in SUFFIXES:
-        raise InputError(
-            f"--backbone {spec}: {path.name} is not a weights file; expected {', '.join(SUFFIXES)}"
-        )
+        raise _Refused(f"{path.name} is not a weights file; expected {', '.join(SUFFIXES)}")
     if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
         return
     try:
@@ -175,20 +177,17 @@ def _check_format(spec: str, model: str, path: Path) -> None:
     except (OSError, zipfile.BadZipFile):
         return  # reading it will say what is wrong
     if any(name.endswith("/constants.pkl") for name in names):
-        raise _program(spec, model)
+        raise _program(model)
 
 
-def _program(spec: str, model: str) -> InputError:
+def _program(model: str) -> _Refused:
     """The refusal of a TorchScript archive, with the way to the same weights as numbers."""
-    entry = pretrained.weights(model).get("openai")
-    where = ""
+    entry, where = pretrained.weights(model).get("openai"), ""
     if entry:
         name, files = pretrained.repository(entry)
         where = f": {files[0]} of huggingface.co/{name}, as {pretrained.quick(model)}:/path/to/it"
-    return InputError(
-        f"--backbone {spec}: a TorchScript archive is a program, and is not run; "
-        f"use the same weights as .safetensors{where}"
-    )
+    text = "a TorchScript archive is a program, and is not run; use the same weights as"
+    return _Refused(f"{text} .safetensors{where}")
 
 
 def _pixels(model: str) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

@@ -1,4 +1,4 @@
-"""Features of whole texts, such as captions, under the frozen text tower: of tokens and at EOS."""
+"""Text features of captions: the frozen text tower's output at each token, and at EOS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BATCH = 256
 
 
 class Texts:
-    """N texts, each as its L tokens from SOS to EOS, one after the other without padding.
+    """Features of N texts, each of its L tokens from SOS to EOS, end to end without padding.
 
     tokens   (T, D), not normalised: the final norm and the projection at every token. The tower is
              causal, so a token's feature knows what comes before it alone; EOS knows everything.
@@ -33,8 +33,7 @@ class Texts:
             x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
             mask = tower.attn_mask[: ids.shape[1], : ids.shape[1]]
             x = tower.ln_final(tower.transformer(x, attn_mask=mask)) @ tower.text_projection
-            there = torch.arange(ids.shape[1], device=clip.device) < long[:, None]
-            parts.append(x[there])
+            parts.append(x[torch.arange(ids.shape[1], device=clip.device) < long[:, None]])
             lengths.append(long)
         self.tokens, self.lengths = torch.cat(parts), torch.cat(lengths)
         self.ends = self.lengths.cumsum(0) - 1
@@ -48,15 +47,16 @@ class Texts:
         return self.tokens[self.ends]
 
     def padded(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Token features (B, L, D) of some texts and which of them are there (B, L), bool."""
+        """Token features (B, L, D) of the texts of these indices (B,), and which of them there
+        are (B, L), bool: L is the longest text's length."""
         indices = indices.to(self.lengths.device)
         long = self.lengths[indices]
         steps = torch.arange(int(long.max()), device=long.device)
-        there = steps < long[:, None]
+        filled = steps < long[:, None]
         place = (self.ends[indices] - long + 1)[:, None] + steps
-        return self.tokens[place.where(there, place[:, :1])], there
+        return self.tokens[place.where(filled, place[:, :1])], filled
 
 
 def normalised_eos(clip: Clip, texts: Sequence[str]) -> Tensor:
-    """Normalised features (N, D) of whole texts."""
+    """Features (N, D) of whole texts at EOS, of length 1."""
     return F.normalize(Texts(clip, texts).eos, dim=-1)

@@ -1,4 +1,4 @@
-"""CLIP's ViT: global and local features, its last block only where something reads it."""
+"""Global and local image features of CLIP's ViT; its last block only where something reads it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
+Features = tuple[Tensor, Tensor]  # global (N, D) and local (N, L, D)
 _CLASS = slice(0, 1)  # the first token
 
 
-def image_features(
-    visual: VisionTransformer, images: Tensor, local: str | None
-) -> tuple[Tensor, Tensor]:
-    """Global feature (N, D) and local ones (N, L, D), as `image_features.image_features` describes them.
+def image_features(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
+    """Global feature (N, D) and local ones (N, L, D), as `image_features.image_features` says.
 
     The global feature is the class token's. For "value", "regions" and None the last block works
     for that token alone, and the value path takes the values that its attention has anyway: of
@@ -91,9 +90,7 @@ def _usual(visual: VisionTransformer) -> bool:
     )
 
 
-def _as_it_is(
-    visual: VisionTransformer, images: Tensor, local: str | None
-) -> tuple[Tensor, Tensor]:
+def _as_it_is(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
     """The same of a tower with another pooling or other blocks, by its own forward pass."""
     if local not in ("value", "regions"):
         pooled, tokens = visual(images)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import pickle
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import open_clip
@@ -16,10 +12,11 @@ from open_clip.model import convert_to_custom_text_state_dict
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from benchmark.clip import pretrained
 from benchmark.clip.backbone import LOCAL, Backbone
 from benchmark.common.errors import InputError
 
-OPENAI_NUMBERS = ("input_resolution", "context_length", "vocab_size")  # beside OpenAI's weights
+OPENAI_NUMBERS = ("input_resolution", "context_length", "vocab_size")  # OpenAI saved them too
 
 
 def load(backbone: Backbone) -> nn.Module:
@@ -45,7 +42,8 @@ def _build(backbone: Backbone, device: str) -> nn.Module:
     """The architecture. Nothing is downloaded, whatever its configuration names."""
     pixels = {"mean": backbone.mean, "std": backbone.std}
     try:
-        with _quiet(), torch.device(device):
+        # Random weights, which were asked for, or an error's one line: no warnings beside.
+        with pretrained.quiet(), torch.device(device):
             return open_clip.create_model(
                 backbone.model,
                 load_weights=False,
@@ -72,7 +70,7 @@ def _read(backbone: Backbone, device: str) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return _safetensors(path, device)
-        with _quiet():
+        with pretrained.quiet():
             state = torch.load(path, map_location=device, weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
             state = state["state_dict"]
@@ -103,7 +101,12 @@ def _fill(model: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> Non
     """Put the tensors in their places; InputError unless each has one and each place is filled."""
     if all(name in state for name in OPENAI_NUMBERS):
         state = {name: tensor for name, tensor in state.items() if name not in OPENAI_NUMBERS}
-        _check_openai(backbone)
+        named = pretrained.quick(backbone.model)
+        if named != backbone.model:
+            raise InputError(
+                f"weights file {backbone.weights}: OpenAI's weights were trained with QuickGELU; "
+                f"use {named}:{backbone.weights}"
+            )
     state = convert_state_dict(model, state)
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
@@ -127,31 +130,6 @@ def _fill(model: nn.Module, state: dict[str, Tensor], backbone: Backbone) -> Non
     model.load_state_dict(state)
 
 
-def _check_openai(backbone: Backbone) -> None:
-    """OpenAI's weights saved again still carry OpenAI's numbers: they need QuickGELU."""
-    from benchmark.clip import pretrained
-
-    name = pretrained.quick(backbone.model)
-    if name != backbone.model:
-        raise InputError(
-            f"weights file {backbone.weights}: OpenAI's weights were trained with QuickGELU; "
-            f"use {name}:{backbone.weights}"
-        )
-
-
 def _short(error: Exception) -> str:
     """The kind and the first line of an error, at most 200 characters."""
     return " ".join(f"{type(error).__name__}: {error}".splitlines()[0].split())[:200]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings: of random weights, which were asked for, or beside an error's one line."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

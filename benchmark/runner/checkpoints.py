@@ -1,7 +1,8 @@
-"""States that units share, trained once and kept in the cache: base stages, first stages.
+"""Checkpoints of stages that units share, trained once: base stages, first stages.
 
-A base state is loaded by all episodes of a few-shot method, a shared one by the units that differ
-only in later stages. One file each in <cache>/states, named by what it is; any may be deleted.
+A base stage's is loaded by all episodes of a few-shot method, a first stage's by the units that
+differ only in later ones. A .safetensors file each in <cache>/states, named by the hash of what
+it is; any may be deleted.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.common import files
 from benchmark.common.identity import canonical
-from benchmark.data import preprocessing
-from benchmark.method import precision
 from benchmark.suites.unit import Unit
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Busy(Exception):
-    """Another process is building the state; come back later."""
+    """Another process is building the checkpoint; come back later."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,9 @@ class Checkpoint:
 
 
 def identity(unit: Unit, base: LabelledImages) -> dict[str, Any]:
-    """What a base state is: the method as the unit sets it, and the images that it learns from.
+    """What a base checkpoint is: the method as the unit sets it, and the images it learns from.
 
-    No task and no episode, so 1-shot and 5-shot episodes start from one state. As in the unit's
-    key, CLIP's own preprocessing and float32 go without saying.
+    No task and no episode, so 1-shot and 5-shot episodes start from the same one.
     """
     return _common(unit) | {
         "hyperparameters": dict(unit.hyperparameters),
@@ -65,16 +63,8 @@ def shared_identity(unit: Unit, train: LabelledImages, what: Mapping[str, Any]) 
 
 
 def _common(unit: Unit) -> dict[str, Any]:
-    other = unit.preprocess != preprocessing.CLIP.name
-    return {
-        "method": unit.method,
-        "method_version": unit.method_version,
-        "weights_sha256": unit.weights_sha256,
-        "backbone": unit.backbone,
-        "scale": unit.scale,
-        **({"preprocess": unit.preprocess} if other else {}),
-        **({"precision": unit.precision} if unit.precision != precision.FLOAT32 else {}),
-    }
+    names = ("method", "method_version", "weights_sha256", "backbone", "scale")
+    return {name: getattr(unit, name) for name in names} | unit.unusual
 
 
 def _digest(data: LabelledImages) -> str:
@@ -87,22 +77,22 @@ def _digest(data: LabelledImages) -> str:
 def fetch(
     what: Mapping[str, Any], folder: Path, stale: Mapping[str, int], build: Callable[[], Checkpoint]
 ) -> Checkpoint:
-    """The state that `what` identifies, always read from its file below `folder`.
+    """The checkpoint that `what` identifies, always read from its file below `folder`.
 
     Whoever comes first builds it under a lock; Busy while someone else does. A file that
     `stale` lists (path -> mtime in ns) is built anew.
     """
     path = folder / f"{hashlib.sha256(canonical(what).encode()).hexdigest()}.safetensors"
-    if not _there(path, stale):
+    if not _built(path, stale):
         with files.claimed(path.with_suffix(".lock")) as mine:
             if not mine:
                 raise Busy
-            if not _there(path, stale):
+            if not _built(path, stale):
                 _save(path, build())
     return _read(path)
 
 
-def _there(path: Path, stale: Mapping[str, int]) -> bool:
+def _built(path: Path, stale: Mapping[str, int]) -> bool:
     return path.exists() and path.stat().st_mtime_ns != stale.get(str(path))
 
 

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmark.data.tasks import Task
@@ -55,27 +54,11 @@ def execute(workspace: Workspace, unit: Unit) -> dict[str, Any]:
     }
     curve = [*(base.curve if base else ()), *run.curve]
     found = record.metric_fields(scores, truth_of(task), cls.scores)
-    return (
-        record.done(described, found, curve, seconds)
-        | best
-        | _keep_scores(workspace, described, task, method, scores, run)
-        | workspace.provenance()
-    )
-
-
-def _keep_scores(
-    workspace: Workspace,
-    described: Mapping[str, Any],
-    task: Task,
-    method: Method,
-    scores: np.ndarray,
-    run: Run,
-) -> dict[str, str]:
-    """Store the scores, and a long-tailed task's first seed's local ones; their hash."""
-    if workspace.results is None:
-        return {}
-    maps = predict.local_maps(method, task, run) if described["seed"] == 0 else None
-    return write_scores(workspace.results, described, task, type(method).scores, scores, maps)
+    done = record.done(described, found, curve, seconds) | best
+    if workspace.results is not None:  # of a long-tailed task's first seed also local scores
+        maps = predict.local_maps(method, task, run) if unit.seed == 0 else None
+        done |= write_scores(workspace.results, described, task, cls.scores, scores, maps)
+    return done | workspace.provenance()
 
 
 def base_checkpoint(workspace: Workspace, unit: Unit, task: Task, cls: type[Method]) -> Checkpoint:

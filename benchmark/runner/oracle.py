@@ -36,9 +36,7 @@ class EpochOracle:
     report such numbers; here they are an upper bound, never a headline.
     """
 
-    def __init__(
-        self, method: Method, task: Task, run: Run, score: Callable[[], np.ndarray]
-    ) -> None:
+    def __init__(self, method: Method, task: Task, run: Run, score: Callable[[], np.ndarray]):
         self._method, self._task, self._run, self._score = method, task, run, score
         self._best: dict[str, Any] = {}
         self._curve: list[float] = []
@@ -65,18 +63,15 @@ class EpochOracle:
             raise  # a broken image is the user's to mend, here as in the final prediction
         except Exception as error:  # such as a part of the method that a later stage makes
             why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            self._explain(f"{stage}, epoch {epoch}: predict: {why}")
+            self._reason = self._reason or f"{stage}, epoch {epoch}: predict: {why}"
             return
         found = metrics.evaluate(scores, self._task.test.labels, self._task.groups).metrics
         if found["map"] is None:
-            self._explain("no class has a positive test image")
+            self._reason = self._reason or "no class has a positive test image"
             return
         self._curve.append(found["map"])
         if not self._best or found["map"] > self._best["map"]:
             self._best = {name: found[name] for name in FIELDS} | {"epoch": epoch, "stage": stage}
-
-    def _explain(self, reason: str) -> None:
-        self._reason = self._reason or reason
 
     def close(self) -> dict[str, Any]:
         """Stop, and give the record's `oracle` (the best epoch) and `oracle_reason` (why some

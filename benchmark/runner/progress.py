@@ -23,12 +23,12 @@ class Progress:
     def __init__(
         self,
         units: Sequence[Unit],
-        shelf: RecordStore,
+        records: RecordStore,
         workers: int = 1,
         stream: TextIO | None = None,
     ):
         self.units = {unit.key: unit for unit in units}
-        self.shelf, self.workers = shelf, workers
+        self.records, self.workers = records, workers
         self.stream = stream or sys.stderr
         self.terminal = self.stream.isatty()
         self.began = time.monotonic()
@@ -52,30 +52,27 @@ class Progress:
 
     def update(self) -> None:
         """Read what was recorded since the last call and show it."""
-        seen = self.done + self.failed
-        fresh = [record for record in self.shelf.scan() if record["key"] in self.units]
-        for record in fresh:
-            seen = min(seen + 1, len(self.units))
-            if record["status"] == "failed" or not self.terminal:
-                unit = self.units[record["key"]]
-                self._print(f"[{seen}/{len(self.units)}] {unit.text}: {outcome(record)}")
-        if self.terminal:
-            self.stream.write(f"\r\x1b[2K{self.line()}")
-        self.stream.flush()
-
-    def _print(self, line: str) -> None:
+        seen, total = self.done + self.failed, len(self.units)
         start = "\r\x1b[2K" if self.terminal else ""
-        self.stream.write(f"{start}{line}\n")
+        for record in self.records.scan():
+            if record["key"] in self.units:
+                seen = min(seen + 1, total)
+                if record["status"] == "failed" or not self.terminal:
+                    line = f"{self.units[record['key']].text}: {outcome(record)}"
+                    self.stream.write(f"{start}[{seen}/{total}] {line}\n")
+        if self.terminal:
+            self.stream.write(f"{start}{self.line()}")
+        self.stream.flush()
 
     @property
     def done(self) -> int:
         """How many units have a record."""
-        return sum(key in self.shelf.done for key in self.units)
+        return sum(key in self.records.done for key in self.units)
 
     @property
     def failed(self) -> int:
         """How many units failed in this run and have no record."""
-        return sum(k in self.shelf.failed and k not in self.shelf.done for k in self.units)
+        return sum(k in self.records.failed and k not in self.records.done for k in self.units)
 
     def line(self) -> str:
         """`37/96 units done, 1 failed | 3:12 elapsed, about 5:40 left`."""
@@ -88,12 +85,12 @@ class Progress:
     def seconds_left(self) -> float | None:
         """From the seconds of finished units, most similar first; None before there is any."""
         took: dict[object, list[float]] = {}
-        for record in self.shelf.done.values():
+        for record in self.records.done.values():
             for like in ((record["task"], record["label"]), record["label"], None):
                 took.setdefault(like, []).append(own_seconds(record))
         if None not in took:
             return None
-        left = [unit for unit in self.units.values() if not self.shelf.settled(unit)]
+        left = [unit for unit in self.units.values() if not self.records.settled(unit)]
         total = 0.0
         for unit in left:
             like = next(k for k in ((unit.task, unit.label), unit.label, None) if k in took)

@@ -62,9 +62,9 @@ def order(
     """
     if workers > 1 and costs:
         return longest_first(units, costs, worker)
-    groups: dict[tuple, dict[tuple, list[Unit]]] = {}
+    groups: dict[str, dict[tuple, list[Unit]]] = {}
     for unit in units:
-        group = groups.setdefault((unit.split_sha256,), {})
+        group = groups.setdefault(unit.split_sha256, {})
         group.setdefault((unit.task, unit.label), []).append(unit)
     rounds = [list(group.values()) for group in groups.values()]
     if workers > 1:
@@ -72,9 +72,8 @@ def order(
         dice.shuffle(rounds)
         for blocks in rounds:
             dice.shuffle(blocks)
-        start = worker * len(rounds) // workers
-        rounds = rounds[start:] + rounds[:start]
-        rounds = [_rotated(blocks, worker, workers) for blocks in rounds]
+        turned = _rotated(rounds, worker, workers)
+        rounds = [_rotated(blocks, worker, workers) for blocks in turned]
     return [unit for blocks in rounds for block in blocks for unit in block]
 
 

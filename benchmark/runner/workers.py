@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.common import files
 from benchmark.common.errors import InputError
-from benchmark.records import record, store
+from benchmark.records import store
 from benchmark.runner.checkpoints import Busy
 from benchmark.runner.progress import Progress
 from benchmark.runner.schedule import order
@@ -44,20 +44,20 @@ class Job:
     shuffle: int = 0  # differs between processes, so that claims rarely collide
     oracle: bool = False  # evaluate each epoch; records without that count as absent
     plain: bool = False  # encode prompts the slow way
-    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see costs.py
+    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see schedule.py
 
 
 def run(job: Job) -> store.RecordStore:
     """Compute the job's units that have no record; return the records as they stand then."""
-    shelf = store.RecordStore(job.folder, job.stale, job.oracle)
-    shelf.scan()
+    records = store.RecordStore(job.folder, job.stale, job.oracle)
+    records.scan()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
-    with Progress(job.units, shelf, len(job.devices)):
+    with Progress(job.units, records, len(job.devices)):
         if len(job.devices) == 1:
             work(job, 0)
         else:
             _spawn(job)
-    return shelf
+    return records
 
 
 def _spawn(job: Job) -> None:
@@ -100,21 +100,21 @@ def work(job: Job, index: int, parent: int | None = None) -> None:
     A unit that another process has claimed, or whose base state another is building, is passed
     over and looked at again later: should that process die, its lock is free.
     """
-    shelf = store.RecordStore(job.folder, job.stale, job.oracle, complain=lambda line: None)
+    records = store.RecordStore(job.folder, job.stale, job.oracle, complain=lambda line: None)
     left = order(job.units, job.costs, index, len(job.devices), job.shuffle)
     workspace = None
     while left:
-        shelf.scan()
+        records.scan()
         waiting = []
         for unit in left:
             if parent is not None and os.getppid() != parent:
                 return
-            if shelf.settled(unit):
+            if records.settled(unit):
                 continue
             with files.claimed(job.folder.claim(unit)) as mine:
                 if mine:
-                    shelf.scan()  # inside the claim: it may have been done a moment ago
-                    if shelf.settled(unit):
+                    records.scan()  # inside the claim: it may have been done a moment ago
+                    if records.settled(unit):
                         continue
                     workspace = workspace or _workspace(job, index)
                 if not mine or not one(job, unit, workspace):
@@ -127,22 +127,14 @@ def work(job: Job, index: int, parent: int | None = None) -> None:
 def _workspace(job: Job, index: int) -> Workspace:
     from benchmark.runner.workspace import Workspace  # brings torch: only with something to compute
 
-    return Workspace(
-        backbone=job.backbone,
-        device=job.devices[index],
-        cache=job.cache,
-        root=job.root,
-        plugins=job.plugins,
-        stale=job.stale,
-        origin=job.origin,
-        oracle=job.oracle,
-        plain=job.plain,
-        results=job.folder.path,
-    )
+    names = ("backbone", "cache", "root", "plugins", "stale", "origin", "oracle", "plain")
+    settings = {name: getattr(job, name) for name in names}
+    return Workspace(device=job.devices[index], results=job.folder.path, **settings)
 
 
 def one(job: Job, unit: Unit, workspace: Workspace) -> bool:
     """Compute and record a claimed unit, whatever comes of it; False if it has to wait."""
+    from benchmark.records import record  # brings scikit-learn
     from benchmark.runner.executor import execute
 
     head = {"key": unit.key, "suite": job.suite}

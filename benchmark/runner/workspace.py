@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +16,38 @@ from benchmark.clip.feature_cache import FeatureStore
 from benchmark.common import seeding
 from benchmark.common.identity import canonical, seed_of
 from benchmark.data import preprocessing, tasks
+from benchmark.data.preprocessing import CLIP
 from benchmark.method import precision
 from benchmark.method.base import Method
 from benchmark.method.discovery import discover
+from benchmark.method.precision import FLOAT32
 from benchmark.method.run import Run
 from benchmark.records import provenance
 from benchmark.runner import checkpoints, process
+from benchmark.runner.checkpoints import Checkpoint
 from benchmark.suites.unit import Unit
 
 _TASKS_KEPT = 8  # a task's labels take up to 2 MB
 
 
+@dataclass(kw_only=True, eq=False)
 class Workspace:
-    """One worker's, on one device; sets the process up for it.
+    """One worker's, on one device; sets the process up for it."""
 
-    cache     below it lie pictures, features and checkpoints
-    root      the data root
-    stale     checkpoint files that count as absent (path -> mtime in ns)
-    origin    provenance of the code, for the records
-    oracle    evaluate each epoch on the test images too
-    plain     encode prompts the slow way of the references
-    results   <results>/<suite>/<scale>, to keep scores in; None: nowhere
-    """
+    backbone: Backbone
+    device: str  # "cpu" or "cuda:0"
+    cache: Path  # below it lie pictures, features and checkpoints
+    root: Path  # the data root
+    plugins: Sequence[Path] = ()
+    stale: Mapping[str, int] = field(default_factory=dict)  # see `checkpoints.fetch`
+    origin: Mapping[str, Any] = field(default_factory=dict)  # provenance of the code
+    oracle: bool = False  # evaluate each epoch on the test images too
+    plain: bool = False  # encode prompts the slow way of the references
+    results: Path | None = None  # <results>/<suite>/<scale>, to keep scores in; None: nowhere
 
-    def __init__(
-        self,
-        *,
-        backbone: Backbone,
-        device: str,
-        cache: Path,
-        root: Path,
-        plugins: tuple[Path, ...] = (),
-        stale: Mapping[str, int] | None = None,
-        origin: Mapping[str, Any] | None = None,
-        oracle: bool = False,
-        plain: bool = False,
-        results: Path | None = None,
-    ) -> None:
-        process.make_deterministic(device)
-        self.backbone, self.device, self.cache, self.root = backbone, device, cache, root
-        self.stale, self.origin = stale or {}, origin or {}
-        self.oracle, self.plain, self.results = oracle, plain, results
-        self.classes: dict[str, type[Method]] = discover(list(plugins))
+    def __post_init__(self) -> None:
+        process.make_deterministic(self.device)
+        self.classes: dict[str, type[Method]] = discover(list(self.plugins))
         self.clips: dict[int | None, model.Clip] = {}  # by image side; None: the model's own
         self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not
         self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
@@ -71,7 +62,7 @@ class Workspace:
             self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
         return self.tasks[at]
 
-    def store(self, preprocess: str = preprocessing.CLIP.name, half: bool = False) -> FeatureStore:
+    def store(self, preprocess: str = CLIP.name, half: bool = False) -> FeatureStore:
         """The preprocessing's features, local ones in `half` the bits; one CLIP an image size."""
         if (preprocess, half) not in self.stores:
             how = preprocessing.parse(preprocess)
@@ -82,12 +73,7 @@ class Workspace:
             self.stores[preprocess, half] = made
         return self.stores[preprocess, half]
 
-    def run(
-        self,
-        identity: str,
-        preprocess: str = preprocessing.CLIP.name,
-        bits: str = precision.FLOAT32,
-    ) -> Run:
+    def run(self, identity: str, preprocess: str = CLIP.name, bits: str = FLOAT32) -> Run:
         """A fresh Run; every generator in reach starts from a seed of that identity."""
         chosen = precision.parse(bits)
         store = self.store(preprocess, chosen.half_features)
@@ -96,9 +82,7 @@ class Workspace:
         run.precision = chosen
         return run
 
-    def checkpoint(
-        self, what: Mapping[str, Any], build: Callable[[], checkpoints.Checkpoint]
-    ) -> checkpoints.Checkpoint:
+    def checkpoint(self, what: Mapping[str, Any], build: Callable[[], Checkpoint]) -> Checkpoint:
         """A kept stage; one that failed to build in this process fails again at once."""
         name = canonical(what)
         if name in self.broken:

@@ -58,14 +58,12 @@ def expand(
         for entry in (e for e in suite.methods if task.name not in e.leaves):
             method = known.methods[entry.method]
             settings, own = _settings(entry, method, task, suite, known.scale)
-            if task.episodes is None:
-                seeds_and_episodes = [(seed, None) for seed in seeds or suite.seeds]
-                first = (suite.seeds[0], None)
+            if task.episodes is not None:
+                seeds_and_episodes = [(FEW_SHOT_SEED, n + 1) for n in range(suite.episodes)]
+            elif method.deterministic:
+                seeds_and_episodes = [(suite.seeds[0], None)]
             else:
-                seeds_and_episodes = [
-                    (FEW_SHOT_SEED, number + 1) for number in range(suite.episodes)
-                ]
-                first = seeds_and_episodes[0]
+                seeds_and_episodes = [(seed, None) for seed in seeds or suite.seeds]
             units += [
                 Unit(
                     task=task.name,
@@ -82,7 +80,7 @@ def expand(
                     preprocess=preprocess or own,
                     precision=bits or entry.precision,
                 )
-                for seed, episode in ([first] if method.deterministic else seeds_and_episodes)
+                for seed, episode in seeds_and_episodes[: 1 if method.deterministic else None]
             ]
     return units
 

@@ -13,7 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import preprocessing
 from benchmark.method import precision
 from benchmark.suites import tables
-from benchmark.suites.suite import _CLIP, MethodEntry, Override, Suite
+from benchmark.suites.suite import CLIP, MethodEntry, Override, Suite
 from benchmark.suites.tables import ReportLayout
 
 FOLDER = Path(__file__).parent
@@ -58,9 +58,9 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     if not methods:
         raise InputError(f"{origin}: methods: there is none; add one")
     entries = tuple(_entry(label, methods[label], origin) for label in methods)
-    arrangement = tables.parse(fields, methods, origin)
+    layout = tables.parse(fields, methods, origin)
     tasks = fields.items("tasks", str)
-    return Suite(name, tasks, seeds, episodes, entries, origin, summary, arrangement)
+    return Suite(name, tasks, seeds, episodes, entries, origin, summary, layout)
 
 
 def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
@@ -78,25 +78,23 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
         for key, value in when.data.items():
             values = value if isinstance(value, list) else [value]
             wanted[key] = tuple(strict_yaml.typed(v, str, f"{at}.when.{key}") for v in values)
-        other = _preprocess(part) if part.data.get("preprocess") is not None else None
+        other = _named(part, "preprocess", None, preprocessing.parse)
         overrides.append(Override(wanted, part.get("set", dict, {} if other else None), other))
     given = fields.get("hyperparameters", dict, {})
     method = fields.get("method", str, label)
     bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
-    return MethodEntry(label, method, given, tuple(overrides), _preprocess(fields), bits)
-
-
-def _preprocess(fields: strict_yaml.Fields) -> str:
-    return _named(fields, "preprocess", _CLIP, preprocessing.parse)
+    seen = _named(fields, "preprocess", CLIP, preprocessing.parse)
+    return MethodEntry(label, method, given, tuple(overrides), seen, bits)
 
 
 def _named(
-    fields: strict_yaml.Fields, field: str, default: str, parse: Callable[[str], Any]
-) -> str:
-    """A field's one spelling; `parse` says what is wrong with a name."""
-    name = fields.get(field, str, default)
+    fields: strict_yaml.Fields, field: str, default: str | None, parse: Callable[[str], Any]
+) -> str | None:
+    """A field's one spelling, or the default without it; `parse` says what is wrong with a name."""
+    if fields.data.get(field) is None:
+        return default
     try:
-        return parse(name).name
+        return parse(fields.get(field, str)).name
     except InputError as error:
         raise InputError(f"{fields.where}: {field}: {error}") from None
 
@@ -119,21 +117,16 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
                 raise InputError(f"{head.origin}: include: {text}")
             found[entry.label] = replace(entry, leaves=old.leaves & leaves), owner
     entries = tuple(entry for entry, _ in found.values())
-    return replace(head, tasks=tasks, methods=entries, arrangement=_arranged(head, members))
+    return replace(head, tasks=tasks, methods=entries, layout=_layout(head, members))
 
 
-def _arranged(head: Suite, members: Sequence[Suite]) -> ReportLayout:
+def _layout(head: Suite, members: Sequence[Suite]) -> ReportLayout:
     """All tables of the members; the general ones show what the members show in general."""
-    layouts = {}
+    found, general = {}, set()
     for member in members:
-        for layout in member.arrangement.layouts:
-            if layouts.setdefault(layout.name, layout) != layout:
-                text = f"{member.origin} has a table '{layout.name}' as another has; rename it"
+        general |= {entry.label for entry in member.methods} - member.layout.special
+        for table in member.layout.tables:
+            if found.setdefault(table.name, table) != table:
+                text = f"{member.origin} has a table '{table.name}' as another has; rename it"
                 raise InputError(f"{head.origin}: include: {text}")
-    general = {
-        entry.label
-        for member in members
-        for entry in member.methods
-        if entry.label not in member.arrangement.special
-    }
-    return ReportLayout(tuple(layouts.values()), frozenset(general))
+    return ReportLayout(tuple(found.values()), frozenset(general))

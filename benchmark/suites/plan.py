@@ -57,16 +57,11 @@ class Plan:
     def reported(self, done: Mapping[str, object]) -> list[Unit]:
         """The units of the report: the selected, and others that have a record; in suite order."""
         kept = [unit for unit in self.others if unit.key in done]
-        tasks_of = [*self.suite.tasks, *(u.task for u in self.units)]
+        order = [*self.suite.tasks, *(u.task for u in self.units)]
         labels = [*(entry.label for entry in self.suite.methods), *(u.label for u in self.units)]
         return sorted(
             {unit.key + unit.label: unit for unit in (*self.units, *kept)}.values(),
-            key=lambda u: (
-                tasks_of.index(u.task),
-                labels.index(u.label),
-                u.seed,
-                u.episode or 0,
-            ),
+            key=lambda u: (order.index(u.task), labels.index(u.label), u.seed, u.episode or 0),
         )
 
 
@@ -86,21 +81,18 @@ def make(choice: Choice) -> Plan:
     infos = {name: tasks.info(name, digest) for name, digest in digests.items()}
     # Last, because it may download weights.
     backbone = resolve.resolve(choice.backbone, choice.scale, choice.download)
-    found = Known(
-        scale=choice.scale,
-        tasks=infos,
-        methods=methods,
-        backbone=backbone.name,
-        weights_sha256=backbone.weights_sha256,
-    )
-    there = tuple(name for name in whole.tasks if digests.get(name) != "")
+    found = Known(choice.scale, infos, methods, backbone.name, backbone.weights_sha256)
+    available = tuple(name for name in whole.tasks if digests.get(name) != "")
     given = {"preprocess": choice.preprocess, "bits": choice.precision}
-    everything = expand.expand(replace(whole, tasks=there), found, **given)
+    everything = expand.expand(replace(whole, tasks=available), found, **given)
+    if choice.episodes is not None and choice.episodes < 1:
+        raise InputError(f"--episodes {choice.episodes}: must be 1 or more")
+    wanted = choice.methods
     chosen = replace(
         whole,
         tasks=selected,
-        episodes=_episodes(choice.episodes, whole),
-        methods=_chosen(whole, choice),
+        episodes=choice.episodes or whole.episodes,
+        methods=tuple(e for e in whole.methods if wanted is None or e.label in wanted),
     )
     units = expand.expand(chosen, found, choice.seeds, **given)
     keys = {(unit.key, unit.label) for unit in units}
@@ -129,16 +121,4 @@ def _added(
         if name not in labels and name not in methods:
             raise errors.unknown("method", name, labels | set(methods))
         added.append(name)
-    new = (name for name in dict.fromkeys(added) if name not in labels)
-    return tuple(MethodEntry(label=name, method=name) for name in new)
-
-
-def _chosen(whole: Suite, choice: Choice) -> tuple[MethodEntry, ...]:
-    names = choice.methods
-    return tuple(entry for entry in whole.methods if names is None or entry.label in names)
-
-
-def _episodes(given: int | None, whole: Suite) -> int:
-    if given is not None and given < 1:
-        raise InputError(f"--episodes {given}: must be 1 or more")
-    return given or whole.episodes
+    return tuple(MethodEntry(name, name) for name in dict.fromkeys(added) if name not in labels)

@@ -11,9 +11,7 @@ from benchmark.method import precision
 from benchmark.suites.tables import ReportLayout
 
 SCALES = ("miniature", "paper")
-
-
-_CLIP = preprocessing.CLIP.name
+CLIP = preprocessing.CLIP.name
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class MethodEntry:
     method: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
-    preprocess: str = _CLIP
+    preprocess: str = CLIP
     precision: str = precision.FLOAT32
     leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
 
@@ -49,4 +47,4 @@ class Suite:
     methods: tuple[MethodEntry, ...]
     origin: str = "suite"
     summary: str = ""
-    arrangement: ReportLayout = ReportLayout()  # how its report is arranged
+    layout: ReportLayout = ReportLayout()

@@ -39,32 +39,31 @@ class TableSpec:
 class ReportLayout:
     """How a report is arranged: the suite's own tables, and what the general tables keep.
 
-    The general tables show every label that no layout has, and those of `general` beside.
+    The general tables show every label that no table of the suite has, and those of `general`.
     """
 
-    layouts: tuple[TableSpec, ...] = ()
+    tables: tuple[TableSpec, ...] = ()
     general: frozenset[str] = frozenset()
 
     @property
     def special(self) -> frozenset[str]:
         """The labels that only the suite's own tables show."""
-        return frozenset(x for layout in self.layouts for x in layout.rows) - self.general
+        return frozenset(label for table in self.tables for label in table.rows) - self.general
 
 
 def parse(fields: strict_yaml.Fields, labels: Iterable[str], origin: str) -> ReportLayout:
     """The `tables:` section of a suite; InputError names the file, the table and the field."""
     tables, known = fields.get("tables", dict, {}), tuple(labels)
-    return ReportLayout(tuple(_layout(name, tables[name], known, origin) for name in tables))
+    return ReportLayout(tuple(_table(name, tables[name], known, origin) for name in tables))
 
 
-def _layout(name: Any, data: Any, labels: tuple[str, ...], origin: str) -> TableSpec:
+def _table(name: Any, data: Any, labels: tuple[str, ...], origin: str) -> TableSpec:
     where = f"{origin}: tables.{name}"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{where}: a table's name has small letters, digits and '-' only")
     known = ("title", "paper", "factors", "rows", "tasks", "curve")
     fields = strict_yaml.Fields(data, where, known)
-    factors = fields.items("factors", str)
-    rows = fields.get("rows", dict)
+    factors, rows = fields.items("factors", str), fields.get("rows", dict)
     if not rows:
         raise InputError(f"{where}: rows: there is none; add one")
     for label in rows:

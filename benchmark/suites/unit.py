@@ -33,19 +33,21 @@ class Unit:
 
     @cached_property
     def key(self) -> str:
-        """sha256 of what the unit is: no label, path, device, date, worker or suite name.
-
-        CLIP's own preprocessing and float32 go without saying, so keys from before there was
-        anything else stand.
-        """
-        identity = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        identity["hyperparameters"] = dict(self.hyperparameters)
-        del identity["label"]
-        if self.preprocess == CLIP.name:
-            del identity["preprocess"]
-        if self.precision == FLOAT32:
-            del identity["precision"]
+        """sha256 of what the unit is: no label, path, device, date, worker or suite name."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        usual = {"label", "preprocess", "precision"}
+        identity = {name: value for name, value in fields.items() if name not in usual}
+        identity |= {"hyperparameters": dict(self.hyperparameters), **self.unusual}
         return hashlib.sha256(canonical(identity).encode()).hexdigest()
+
+    @property
+    def unusual(self) -> dict[str, str]:
+        """Preprocessing and precision, each only where it is not CLIP's own or float32.
+
+        Those two go without saying, so identities from before there was anything else stand.
+        """
+        chosen = {"preprocess": self.preprocess, "precision": self.precision}
+        return {k: v for k, v in chosen.items() if v not in (CLIP.name, FLOAT32)}
 
     @property
     def seed_identity(self) -> str:

@@ -15,7 +15,7 @@ from tests.helpers import drawn_images, prompt_task
 
 def test_the_hidden_context_is_a_right_answer_that_class_names_are_not():
     toy, data = prompt_task.under_hidden()
-    encoder = PromptEncoder(drawn_images.the_clip(), prompt_task.NAMES)
+    encoder = PromptEncoder(drawn_images.miniature_clip(), prompt_task.NAMES)
     text = F.normalize(encoder(prompt_task.hidden()), dim=-1)
     assert prompt_task.mean_ap(toy.whole @ text.T, data) == 100
     method = ZeroShot()
@@ -24,7 +24,7 @@ def test_the_hidden_context_is_a_right_answer_that_class_names_are_not():
 
 
 def test_zeroshot_scores_are_scaled_cosines_with_the_template():
-    text = template_features(drawn_images.the_clip(), prompt_task.NAMES, "a photo of a {}.")
+    text = template_features(drawn_images.miniature_clip(), prompt_task.NAMES, "a photo of a {}.")
     toy, data = prompt_task.made(text)
     method = ZeroShot()
     method.fit(data, toy)

@@ -24,7 +24,7 @@ def fitted(data, folder, **options):
 
 
 def test_encoder_and_head_change_and_the_frozen_clip_does_not(tmp_path):
-    clip = drawn_images.the_clip()
+    clip = drawn_images.miniature_clip()
     before = {k: v.clone() for k, v in clip.model.state_dict().items()}
     method, run = fitted(drawn_images.images(tmp_path, 6), tmp_path)
     after = clip.model.state_dict()

@@ -152,7 +152,7 @@ def test_bad_hyperparameters_are_named(options):
 
 
 def test_the_frozen_clip_stays_and_pictures_are_told_apart(tmp_path):
-    clip = drawn_images.the_clip()
+    clip = drawn_images.miniature_clip()
     before = {k: v.clone() for k, v in clip.model.state_dict().items()}
     data, test = drawn_images.images(tmp_path, 30), drawn_images.images(tmp_path, 20, seed=1)
     run = drawn_images.run(tmp_path)

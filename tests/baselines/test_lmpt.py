@@ -49,7 +49,7 @@ def test_rare_classes_get_the_wider_margin_and_the_larger_weight():
 
 
 def test_text_features_are_clips_own_and_token_features_precede_them():
-    clip = drawn_images.the_clip()
+    clip = drawn_images.miniature_clip()
     said = ["a dog.", "a photo of a cup and a banana on a table", "car", "dog " * 100]
     texts = Texts(clip, said)
     torch.testing.assert_close(texts.eos, clip.encode_text(said), rtol=1e-4, atol=1e-5)

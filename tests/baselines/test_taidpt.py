@@ -72,7 +72,7 @@ def test_every_class_is_found_by_its_own_name_alone():
 
 def test_prompts_learned_from_captions_rank_unseen_captions_and_images():
     """Captions of the toy's classes: every pair is ranked with the margin, on other texts too."""
-    clip = drawn_images.the_clip()
+    clip = drawn_images.miniature_clip()
     told = [f"look at this {name} at home" for name in prompt_task.NAMES]
     toy, data = prompt_task.made(Texts(clip, told).eos)
     method = TaIDPT(epochs=30, lr=0.03, warmup=0, context=4, batch_size=10)

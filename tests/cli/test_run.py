@@ -337,20 +337,20 @@ def test_progress_is_one_line_on_a_terminal(world):
     assert world.run("--methods", "prior", "--tasks", "voc-lt")[0] == 0
     files = (str(world.folder / "tiny.yaml"), None, ("prior",))
     made = plan.make(plan.Choice(*files, plugins=(world.folder / "fast.py",)))
-    shelf = store.RecordStore(store.paths(world.results, "tiny", "miniature"))
+    records = store.RecordStore(store.paths(world.results, "tiny", "miniature"))
     stream = Terminal()
-    progress = Progress(made.units, shelf, workers=2, stream=stream)
+    progress = Progress(made.units, records, workers=2, stream=stream)
     assert progress.seconds_left() is None
     progress.update()
     text = stream.getvalue()
     assert "\n" not in text and "2/4 units done | 0:00 elapsed, about 0:00 left" in text
-    for record in shelf.done.values():
+    for record in records.done.values():
         record["seconds"] = {"base": 50.0, "fit": 6.0, "predict": 2.0}
     assert progress.seconds_left() == 8.0  # two units left, two workers
     failure = json.loads(next(iter(world.records.glob("*_s1_*.json"))).read_text())
     other = next(u for u in made.units if u.episode == 2)
     failure |= {"key": other.key, "status": "failed", "error": "ValueError: oh"}
-    store.write_error(shelf.folder, other, failure)
+    store.write_error(records.folder, other, failure)
     progress.update()
     assert "voc-fs-1 prior episode 2: FAILED: ValueError: oh\n" in stream.getvalue()
     assert "2/4 units done, 1 failed" in stream.getvalue()

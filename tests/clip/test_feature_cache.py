@@ -30,7 +30,7 @@ def opened(monkeypatch):
 
 def test_features_are_what_clip_computes(tmp_path):
     data = drawn_images.images(tmp_path, 5)
-    run, clip = drawn_images.run(tmp_path), drawn_images.the_clip()
+    run, clip = drawn_images.run(tmp_path), drawn_images.miniature_clip()
     with torch.no_grad():
         whole, patches = clip.visual(normalised(run.pixels(data.images), clip))
     np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-5)
@@ -43,7 +43,7 @@ def test_each_preprocessing_has_entries_of_its_own(name, tmp_path):
     data = drawn_images.images(tmp_path, 3)
     for file in data.images.files():
         Image.open(file).resize((140, 96)).save(file)
-    clip, how = drawn_images.the_clip(), preprocessing.parse(name)
+    clip, how = drawn_images.miniature_clip(), preprocessing.parse(name)
     for other in {"clip", "square-raw", "square"} - {name}:
         drawn_images.run(tmp_path, preprocess=other).features(data.images)
     run = drawn_images.run(tmp_path, preprocess=name)
@@ -140,7 +140,7 @@ def test_an_unknown_kind_or_augmentation_is_named(tmp_path):
 
 
 def test_an_augmented_entry_holds_the_features_of_that_view(tmp_path):
-    data, clip = drawn_images.images(tmp_path, 3), drawn_images.the_clip()
+    data, clip = drawn_images.images(tmp_path, 3), drawn_images.miniature_clip()
     found = drawn_images.run(tmp_path).store.features(data.images, "global", "crop+flip", 2)
     steps = augmentation.parse("crop+flip")
     pictures = []

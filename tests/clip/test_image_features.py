@@ -2,17 +2,17 @@
 
 import copy
 
-import open_clip
+import pytest
 import torch
 
 from benchmark.clip import image_features, resolve
 from benchmark.clip import model as clips
 from benchmark.data import preprocessing
-from tests.helpers import drawn_images
+from tests.helpers import drawn_images, toy_models
 
 
 def test_image_views_agree_with_open_clip_and_with_each_other():
-    clip = drawn_images.the_clip()
+    clip = drawn_images.miniature_clip()
     pictures = torch.randint(0, 255, (3, 3, 96, 96), dtype=torch.uint8)
     images = preprocessing.CLIP.normalised(pictures, clip.mean, clip.std)
     with torch.no_grad():
@@ -25,23 +25,27 @@ def test_image_views_agree_with_open_clip_and_with_each_other():
     torch.testing.assert_close(views["regions"][:, 1:], views["value"], rtol=1e-4, atol=1e-5)
 
 
-def test_views_of_a_resnet():
-    vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
-    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 1, "layers": 1}
-    model = open_clip.CLIP(32, vision, text).eval()
+@pytest.fixture
+def resnet(tmp_path, monkeypatch) -> clips.Clip:
+    """A toy of CLIP's ResNet with random weights, features of 16 numbers."""
+    toy_models.install(tmp_path, monkeypatch.setattr)
+    return clips.load(resolve.resolve(f"{toy_models.RESNET}:random", "paper"))
+
+
+def test_views_of_a_resnet(resnet):
+    model = resnet.model
     images = torch.randn(2, 3, 64, 64)
     whole, local = image_features.image_features(model.visual, images, "value")
     torch.testing.assert_close(whole, model.encode_image(images), rtol=1e-4, atol=1e-5)
-    assert local.shape == (2, 4, 32)
+    assert local.shape == (2, 4, 16)
     _, regions = image_features.image_features(model.visual, images, "regions")
-    assert regions.shape == (2, 5, 32)
+    assert regions.shape == (2, 5, 16)
     torch.testing.assert_close(regions[:, 1:], local)
 
 
-def test_a_resnet_lies_in_memory_as_its_convolutions_like_it():
+def test_a_resnet_lies_in_memory_as_its_convolutions_like_it(resnet):
     """Channels last, in its student too; values and gradients are those of the usual order."""
-    clip = clips.load(resolve.resolve("RN50-quickgelu:random", "paper"), size=64)
-    student = clip.student().double()
+    student = resnet.student().double()
     usual = copy.deepcopy(student).to(memory_format=torch.contiguous_format)
     images, found = torch.randn(2, 3, 64, 64, dtype=torch.float64), []
     for tower, last in ((student, True), (usual, False)):

@@ -152,7 +152,7 @@ def test_the_text_tower_gets_no_gradient(plain):
 
 
 def test_the_road_follows_the_clip_unless_told():
-    clip = copy.copy(drawn_images.the_clip())
+    clip = copy.copy(drawn_images.miniature_clip())
     assert not PromptEncoder(clip, MIXED).plain
     assert PromptEncoder(clip, MIXED, plain=True).plain
     clip.plain_text = True

@@ -242,14 +242,14 @@ def test_what_a_method_does(case, world):
     attributes, check, verdict, text = DYNAMIC[case]
     found = checked(variant(**attributes), world)[check]
     assert found.verdict == verdict and text in found.text and found.remedy, found
-    assert not guards.Frozen(toy.the_clip()).changes()
-    toy.the_clip().check_frozen()
+    assert not guards.Frozen(toy.miniature_clip()).changes()
+    toy.miniature_clip().check_frozen()
 
 
 def test_a_changed_clip_is_put_back(world):
-    before = toy.the_clip().model.text_projection.clone()
+    before = toy.miniature_clip().model.text_projection.clone()
     examine.examine(variant(**fitting(train_clip)), world)
-    assert torch.equal(before, toy.the_clip().model.text_projection)
+    assert torch.equal(before, toy.miniature_clip().model.text_projection)
 
 
 def in_place(self, state) -> None:

@@ -27,7 +27,9 @@ class Toy(Run):
     """A Run whose image features, global (N, D) and local (N, 3, D), are given."""
 
     def __init__(self, whole: torch.Tensor, places: torch.Tensor) -> None:
-        super().__init__(clip=drawn_images.the_clip(), store=None, device="cpu", identity="toy")
+        super().__init__(
+            clip=drawn_images.miniature_clip(), store=None, device="cpu", identity="toy"
+        )
         self.whole, self.places = whole, places
 
     def features(self, images, kind="global"):
@@ -45,7 +47,7 @@ def labels(count: int = 50, seed: int = 0) -> np.ndarray:
 
 def hidden(seed: int = 0, size: float = 0.5) -> torch.Tensor:
     """A context (4, W) far from all that methods start from."""
-    width = drawn_images.the_clip().model.token_embedding.weight.shape[1]
+    width = drawn_images.miniature_clip().model.token_embedding.weight.shape[1]
     return size * torch.randn(4, width, generator=torch.Generator().manual_seed(seed))
 
 
@@ -59,7 +61,7 @@ def made(text: torch.Tensor, seed: int = 0, nuisance: float = 0.0) -> tuple[Toy,
     text, found = F.normalize(text, dim=-1), labels(seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
     plain = F.normalize(
-        PromptEncoder(drawn_images.the_clip(), NAMES)(text.new_zeros(4, 128)), dim=-1
+        PromptEncoder(drawn_images.miniature_clip(), NAMES)(text.new_zeros(4, 128)), dim=-1
     )
     basis = torch.linalg.qr(text.T)[0]
     aside = F.normalize(plain.mean(0) - basis @ (basis.T @ plain.mean(0)), dim=0)
@@ -76,7 +78,7 @@ def made(text: torch.Tensor, seed: int = 0, nuisance: float = 0.0) -> tuple[Toy,
 
 def under_hidden(seed: int = 0, nuisance: float = 1.0) -> tuple[Toy, LabelledImages]:
     """The toy whose images are made under the hidden context."""
-    encoder = PromptEncoder(drawn_images.the_clip(), NAMES)
+    encoder = PromptEncoder(drawn_images.miniature_clip(), NAMES)
     with torch.no_grad():
         return made(encoder(hidden(seed)), seed, nuisance)
 

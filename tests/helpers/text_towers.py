@@ -23,7 +23,7 @@ def clip(name: str, double: bool = False):
         twin.model = copy.deepcopy(twin.model).double()
         return twin
     if name == "miniature":
-        return copy.copy(drawn_images.the_clip())
+        return copy.copy(drawn_images.miniature_clip())
     config = open_clip.get_model_config(name)
     vision = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}  # not of interest
     text = config["text_cfg"] | {"layers": LAYERS}

@@ -46,7 +46,7 @@ class Prior(Method):
         note("fit")
         if "TINY_KILL" in os.environ and open(os.environ["TINY_LOG"]).read().count("fit") == 4:
             os.kill(os.getpid(), 9)
-        time.sleep(self.sleep)
+        time.sleep(self.sleep * float(os.environ.get("TINY_PACE", 1)))
         self.counts = torch.as_tensor(train.class_counts).float()
         run.curve.append({"stage": "fit", "epoch": 1, "loss": 0.5})
     def predict(self, images, run):
@@ -194,12 +194,13 @@ def install(folder: Path, put=setattr) -> None:
     from benchmark.data import splits
     from benchmark.method import discovery
     from benchmark.report.figures import draw
-    from benchmark.runner import workspace
+    from benchmark.runner import workers, workspace
 
     backbone = Backbone("tiny", "tiny", folder, "0" * 64)
     build = types.SimpleNamespace(ensure=lambda cache: folder, built=lambda cache: None)
     put(miniature, "build", build)
     put(splits, "FOLDER", folder / "splits")
+    put(workers, "PAUSE", 0.05)
     put(resolve, "resolve", lambda spec, scale, download: backbone)
     put(discovery, "_FOLDERS", ())  # shipped methods: importing them takes seconds
     drawn = contextlib.nullcontext(dict)  # nothing: test_figures.py looks at figures

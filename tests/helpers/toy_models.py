@@ -1,4 +1,4 @@
-"""Two toy models that open_clip can build in a moment, one of them with QuickGELU."""
+"""Toy models that open_clip can build in a moment: a ViT with and without QuickGELU, a ResNet."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from safetensors.torch import save_file
 from benchmark.clip import pretrained, resolve
 from benchmark.common.errors import InputError
 
-PLAIN, QUICK = "Toy-16", "Toy-16-quickgelu"
+PLAIN, QUICK, RESNET = "Toy-16", "Toy-16-quickgelu", "Toy-RN"
 CONFIG = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 64, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
+RESNET_CONFIG = CONFIG | {
+    "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+}
 
 
 def install(folder: Path, put) -> None:
-    """Make the two known to open_clip and, with a monkeypatch's setattr, to the benchmark."""
+    """Make them known to open_clip and, with a monkeypatch's setattr, to the benchmark."""
     known = pretrained.models()
-    ours = {PLAIN: CONFIG, QUICK: CONFIG | {"quick_gelu": True}}
+    ours = {PLAIN: CONFIG, QUICK: CONFIG | {"quick_gelu": True}, RESNET: RESNET_CONFIG}
     for name, config in ours.items():
         (folder / f"{name}.json").write_text(json.dumps(config))
         open_clip.add_model_config(folder / f"{name}.json")

@@ -31,9 +31,8 @@ def make(folder, monkeypatch, methods, stale=None) -> Workspace:
     monkeypatch.setattr(process, "make_deterministic", lambda device: None)
     monkeypatch.setattr(workspace, "discover", lambda plugins: methods)
     backbone = resolve.resolve(None, "miniature")
-    made = Workspace(
-        backbone=backbone, device="cpu", cache=folder / "cache", root=folder, stale=stale
-    )
+    places = {"cache": folder / "cache", "root": folder, "stale": stale or {}}
+    made = Workspace(backbone=backbone, device="cpu", **places)
     train, test = drawn_images.images(folder, 6), drawn_images.images(folder, 8, seed=1)
     monkeypatch.setattr(made, "task", lambda unit: task(train, test))
     return made

@@ -75,7 +75,7 @@ def test_distillation_is_zero_at_the_first_step_and_grows(tmp_path, monkeypatch)
 
 
 def test_stage_1_trains_the_student_and_stage_2_the_contexts_alone(tmp_path):
-    data, clip = drawn_images.images(tmp_path, 10), drawn_images.the_clip()
+    data, clip = drawn_images.images(tmp_path, 10), drawn_images.miniature_clip()
     options = {"stage1_lr": 1e-4, "stage2_lr": 1e-3, "batch_size": 5, "scale": 20.0}
     one = HPDVAL(stage1_epochs=2, stage2_epochs=0, **options)
     both = HPDVAL(stage1_epochs=2, stage2_epochs=3, **options)
@@ -163,7 +163,7 @@ def test_the_template_as_a_context_is_consistent(tmp_path):
 
 
 def test_joint_training_moves_tower_and_contexts_in_one_stage(tmp_path):
-    data, clip = drawn_images.images(tmp_path, 10), drawn_images.the_clip()
+    data, clip = drawn_images.images(tmp_path, 10), drawn_images.miniature_clip()
     options = {"stage1_epochs": 2, "stage1_lr": 1e-4, "batch_size": 5, "scale": 20.0}
     method, run = HPDVAL(joint=True, **options), drawn_images.run(tmp_path)
     start = HPDVAL(joint=True, **options | {"stage1_lr": 0.0})

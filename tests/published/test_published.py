@@ -61,7 +61,7 @@ def test_labels_are_those_of_the_suites(data):
     mapped = {x for _, _, row in data.rows() for x in row.labels}
     assert mapped | {x for t in data.tables.values() for x in t.baselines} <= labels
     for each in suites.values():
-        for layout in each.arrangement.layouts:
+        for layout in each.layout.tables:
             table = data.tables[layout.name]
             assert table.paper == layout.paper
             here = {label for row in table.rows.values() for label in row.labels}

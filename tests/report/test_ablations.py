@@ -91,7 +91,7 @@ def test_the_sweeps_cover_the_papers_values(expanded):
         "k": [12, 18, 24, 32, 48, 64],
         "context": [2, 4, 8, 16, 32, 64],
     }
-    layouts = load.load_suite("sensitivity").arrangement.layouts
+    layouts = load.load_suite("sensitivity").layout.tables
     assert [layout.curve.hyperparameter for layout in layouts] == list(wanted)
     for layout in layouts:
         name = layout.curve.hyperparameter
@@ -106,7 +106,7 @@ def test_the_sweeps_cover_the_papers_values(expanded):
 def test_every_entry_stands_in_a_table_and_every_part_keeps_to_its_tasks(expanded):
     for name in ABLATIONS:
         part = load.load_suite(name)
-        shown = {label for layout in part.arrangement.layouts for label in layout.rows}
+        shown = {label for layout in part.layout.tables for label in layout.rows}
         assert shown == {entry.label for entry in part.methods}
     for scale in expanded.values():
         assert ("hpdval-mls", "coco-lt") in scale and ("hpdval-mls", "voc-lt") not in scale

@@ -47,7 +47,7 @@ def test_one_clip_for_a_size_and_one_store_for_a_preprocessing(workspace, monkey
     monkeypatch.setattr(
         runner_workspace,
         "model",
-        types.SimpleNamespace(load=lambda *a: loaded.append(a[2]) or drawn_images.the_clip()),
+        types.SimpleNamespace(load=lambda *a: loaded.append(a[2]) or drawn_images.miniature_clip()),
     )
     for name in ("clip", "square", "square-raw", "square-64", "clip-raw-64", "clip"):
         run = workspace.run("x", name)

@@ -52,9 +52,9 @@ def test_a_suite_of_suites(tmp_path):
     assert whole.tasks == ("coco-lt", "voc-lt")
     left = {entry.label: entry.leaves for entry in whole.methods}
     assert left == {"zeroshot": set(), "coop": {"voc-lt"}, "slow": set()}
-    assert whole.arrangement.special == {"slow"}  # zeroshot is in a general table of `a`
-    assert load_suite("b", tmp_path).arrangement.special == {"zeroshot", "slow"}
-    (layout,) = whole.arrangement.layouts
+    assert whole.layout.special == {"slow"}  # zeroshot is in a general table of `a`
+    assert load_suite("b", tmp_path).layout.special == {"zeroshot", "slow"}
+    (layout,) = whole.layout.tables
     assert layout.rows == {"zeroshot": ("none", ""), "slow": ("slow", "2")}
     assert layout.curve == Curve("lr", "rate", 2.0)
 

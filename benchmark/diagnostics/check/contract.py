@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
-from benchmark.diagnostics.check.findings import Finding, calling, ok, wrong
+from benchmark.diagnostics.check.findings import Wrong, calling
 from benchmark.method import discovery, registry
 from benchmark.method.base import Method
 
@@ -19,14 +19,12 @@ KINDS = ("logits", "probabilities", "raw")
 _ARGUMENTS = {"fit": ("train", "run"), "predict": ("images", "run"), "fit_base": ("base", "run")}
 
 
-def declared(cls: type[Method]) -> Iterator[Finding]:
+def declared(cls: type[Method]) -> str:
     """Name, version, kind of scores, docstring and the arguments of its functions."""
-    check = "declarations"
-    faults = list(_undeclared(cls))
-    yield from (wrong(check, text, remedy) for text, remedy in faults)
-    if not faults:
-        what = "deterministic" if cls.deterministic else "one unit a seed or episode"
-        yield ok(check, f"name {cls.name}, version {cls.version}, scores {cls.scores}, {what}")
+    if faults := list(_undeclared(cls)):
+        raise Wrong(*faults[0], *faults[1:])
+    what = "deterministic" if cls.deterministic else "one unit a seed or episode"
+    return f"name {cls.name}, version {cls.version}, scores {cls.scores}, {what}"
 
 
 def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
@@ -48,47 +46,41 @@ def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
         except TypeError as error:
             text = f"{name} cannot be called as {name}({', '.join(given)}): {error}"
             yield text, f"write `def {name}(self, {', '.join(given)})`"
-    own = {name for name in ("fit_base", "state", "load_state") if _overrides(cls, name)}
-    if own and len(own) < 3:
-        missing = sorted({"fit_base", "state", "load_state"} - own)
-        remedy = f"add {', '.join(missing)}: they belong together"
-        yield f"{', '.join(sorted(own))} without {', '.join(missing)}", remedy
+    together = ("fit_base", "load_state", "state")
+    own = [name for name in together if getattr(cls, name) is not getattr(Method, name)]
+    missing = ", ".join(name for name in together if name not in own)
+    if own and missing:
+        yield f"{', '.join(own)} without {missing}", f"add {missing}: they belong together"
 
 
-def _overrides(cls: type[Method], name: str) -> bool:
-    return getattr(cls, name) is not getattr(Method, name)
-
-
-def hyperparameters(cls: type[Method]) -> Iterator[Finding]:
+def hyperparameters(cls: type[Method]) -> str:
     """`__init__` takes keywords with defaults that a record can hold, and only stores them."""
-    check = "hyperparameters"
     try:
         defaults = discovery.hyperparameters(cls)
         registry.info(cls.name, cls)
     except InputError as error:
-        yield wrong(check, str(error), "a default must be a number, a text, a bool, None or a list")
-        return
-    found = list(_not_stored(cls, defaults))
-    yield from (wrong(check, text, remedy) for text, remedy in found)
-    if not found:
-        yield ok(check, f"{len(defaults)}, stored as they are given" if defaults else "none")
+        remedy = "a default must be a number, a text, a bool, None or a list"
+        raise Wrong(str(error), remedy) from error
+    if faults := list(_not_stored(cls, defaults)):
+        raise Wrong(*faults[0], *faults[1:])
+    return f"{len(defaults)}, stored as they are given" if defaults else "none"
 
 
 def _not_stored(cls: type[Method], defaults: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What `__init__` does beside storing; values other than the defaults show it best."""
     others = {name: _other(value) for name, value in defaults.items()}
-    told: set[str] = set()
+    reported: set[str] = set()
     for values in (defaults, others):
         with calling(f"__init__ with {json.dumps(values)[:200]}", cls):
             held = vars(cls(**values))
         for name, value in values.items():
-            if name in told:
+            if name in reported:
                 continue
             if name not in held:
-                told.add(name)
+                reported.add(name)
                 yield f"{name} is not stored", f"write `self.{name} = {name}`"
             elif held[name] != value or type(held[name]) is not type(value):
-                told.add(name)
+                reported.add(name)
                 text = f"given {name}={value!r}, it stores {held[name]!r}"
                 yield text, f"write `self.{name} = {name}`; compute from it in fit"
         more = sorted(held.keys() - values.keys())
@@ -107,21 +99,19 @@ def _other(value: Any) -> Any:
     return f"{value}x" if isinstance(value, str) else value
 
 
-def skipping(cls: type[Method], method: Method, shown: list[tasks.Task]) -> Iterator[Finding]:
+def skipping(cls: type[Method], method: Method, shown: list[tasks.Task]) -> str:
     """`skip` says None or a reason, and not a reason for every setting."""
-    check, reasons = "skip", {}
+    reasons = {}
     for task in shown:
         with calling(f"skip({task.setting} task)", cls):
             reasons[task.setting] = method.skip(task)
     for setting, reason in reasons.items():
         if reason is not None and not (isinstance(reason, str) and reason.strip()):
-            text = f"skip returned {reason!r} for a {setting} task"
-            yield wrong(check, text, "return None to take the task, or the reason as text")
-            return
+            remedy = "return None to take the task, or the reason as text"
+            raise Wrong(f"skip returned {reason!r} for a {setting} task", remedy)
     if all(reasons.values()):
         text = "; ".join(f"{setting}: {reason}" for setting, reason in reasons.items())
         remedy = "let it take tasks of one setting at least; nothing can be checked otherwise"
-        yield wrong(check, f"refuses every task ({text})", remedy)
-        return
-    told = [f"refuses {setting} tasks: {reason}" for setting, reason in reasons.items() if reason]
-    yield ok(check, "; ".join(told) or "takes long-tailed and few-shot tasks")
+        raise Wrong(f"refuses every task ({text})", remedy)
+    seen = [f"refuses {setting} tasks: {reason}" for setting, reason in reasons.items() if reason]
+    return "; ".join(seen) or "takes long-tailed and few-shot tasks"

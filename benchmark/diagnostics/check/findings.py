@@ -21,16 +21,32 @@ class Finding:
     remedy: str = ""
 
 
-class Fault(Exception):
+class Wrong(Exception):
+    """Raised by a check: what breaks the contract, and how to mend it; once or more."""
+
+    verdict = WRONG
+
+    def __init__(self, text: str, remedy: str, *others: tuple[str, str]) -> None:
+        super().__init__(text)
+        self.faults = ((text, remedy), *others)
+
+
+class Doubtful(Wrong):
+    """What is probably not meant, and what to do then."""
+
+    verdict = NOTE
+
+
+class Raised(Wrong):
     """The method's own code raised: a finding, not an error of the check."""
 
     def __init__(self, what: str, error: Exception, cls: type) -> None:
         """`what` was being done to the method of class `cls`, for example "fit"."""
-        super().__init__(what)
-        self.error, self.trace = error, "".join(traceback.format_exception(error))
         reason = " ".join(str(error).split())[:300]
-        self.text = f"{what} raised {type(error).__name__}{f': {reason}' if reason else ''}"
-        self.text += _place(error, cls)
+        text = f"{what} raised {type(error).__name__}{f': {reason}' if reason else ''}"
+        remedy = "mend the error; --traceback shows the whole of it"
+        super().__init__(text + _place(error, cls), remedy)
+        self.trace = "".join(traceback.format_exception(error))
 
 
 def _place(error: Exception, cls: type) -> str:
@@ -46,28 +62,13 @@ def _place(error: Exception, cls: type) -> str:
 
 @contextlib.contextmanager
 def calling(what: str, cls: type) -> Iterator[None]:
-    """Turns what the method's code raises in the block into a Fault."""
+    """Turns what the method's code raises in the block into `Raised`."""
     try:
         yield
-    except Fault:
+    except Raised:
         raise  # from a block within
     except Exception as error:
-        raise Fault(what, error, cls) from error
-
-
-def ok(check: str, text: str) -> Finding:
-    """What was found right, in a few words."""
-    return Finding(check, OK, text)
-
-
-def wrong(check: str, text: str, remedy: str) -> Finding:
-    """What breaks the contract, and how to mend it."""
-    return Finding(check, WRONG, text, remedy)
-
-
-def note(check: str, text: str, remedy: str) -> Finding:
-    """What is probably not meant, and what to do then."""
-    return Finding(check, NOTE, text, remedy)
+        raise Raised(what, error, cls) from error
 
 
 def listing(findings: Sequence[Finding]) -> str:
@@ -79,5 +80,5 @@ def listing(findings: Sequence[Finding]) -> str:
         if found.remedy:
             lines.append(f"  {'':8}  {'':{width}}  mend: {found.remedy}")
     counts = {v: sum(f.verdict == v for f in findings) for v in (WRONG, NOTE, LEFT_OUT, OK)}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return "\n".join([*lines, f"{len(findings)} checks: {told}"])
+    totals = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return "\n".join([*lines, f"{len(findings)} checks: {totals}"])

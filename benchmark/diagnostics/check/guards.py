@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ class Frozen:
         gone = [name for name in self.before if name not in now]
         new = [name for name in now if name not in self.before]
         other = [k for k, old in self.before.items() if k in now and not _same(old, now[k])]
-        told = {"lost": gone, "gained": new, "changed": other}
-        found = [f"{what} {_some(names)}" for what, names in told.items() if names]
+        kinds = {"lost": gone, "gained": new, "changed": other}
+        found = [f"{kind} {_some(names)}" for kind, names in kinds.items() if names]
         if any(p.grad is not None for p in self.clip.model.parameters()):
             found.append("has gradients")
         if self._hooks() != self.hooks:
@@ -70,24 +71,24 @@ def _some(names: list[str]) -> str:
 
 
 _watched: list[tuple[str, set[str]]] = []  # (folder of test pictures, what was opened of them)
-_listening = False
+
+
+@functools.cache
+def _listen() -> None:
+    sys.addaudithook(_hear)  # cannot be taken away again; it does nothing while none watches
 
 
 @contextlib.contextmanager
-def test_files(folder: Path) -> Iterator[set[str]]:
-    """Collects the files of the folder, and the test lists of splits, that the block opens.
+def test_files(folder: Path, opened: set[str]) -> Iterator[None]:
+    """Adds to `opened` the files of the folder, and the test lists of splits, that the block opens.
 
     Python tells of every file that it opens, in whatever thread. Code that is not Python's is
     not heard.
     """
-    global _listening
-    if not _listening:
-        sys.addaudithook(_hear)  # cannot be taken away again; it does nothing while none watches
-        _listening = True
-    opened: set[str] = set()
+    _listen()
     _watched.append((os.path.abspath(folder) + os.sep, opened))
     try:
-        yield opened
+        yield
     finally:
         _watched.pop()
 

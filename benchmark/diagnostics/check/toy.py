@@ -21,7 +21,7 @@ _CAPTION = "a {}. a photo of a {}."
 
 
 @cache
-def the_clip(device: str = "cpu") -> model.Clip:
+def miniature_clip(device: str = "cpu") -> model.Clip:
     """The shipped miniature CLIP."""
     return model.load(resolve.resolve(None, "miniature"), device)
 
@@ -39,17 +39,17 @@ def images(
     rng = np.random.default_rng(seed)
     bank = {name: _sprites(name) for name in classes}
     labels = np.zeros((count, len(classes)), np.float32)
-    paths, told = [], []
+    paths, texts = [], []
     for row in range(count):
         chosen = [row % len(classes), *rng.choice(len(classes), rng.integers(0, 2))]
         labels[row, chosen] = 1
         names = [classes[k] for k in dict.fromkeys(chosen)]
         picture, _ = scenes.compose(names, scenes.WEB, bank, rng)
         paths.append(f"{seed}-{row:03d}.png")
-        told.append(_CAPTION.format(" and a ".join(names), names[0]))
+        texts.append(_CAPTION.format(" and a ".join(names), names[0]))
         picture.save(folder / paths[-1])
     listed = ImageList(folder, tuple(paths))
-    return LabelledImages(listed, labels, tuple(classes), tuple(told))
+    return LabelledImages(listed, labels, tuple(classes), tuple(texts))
 
 
 def run(
@@ -61,7 +61,7 @@ def run(
 ) -> Run:
     """A Run as the harness makes it, with its cache below the folder."""
     how = preprocessing.parse(preprocess)
-    store = feature_cache.FeatureStore(the_clip(device), folder / "cache", how, threads)
+    store = feature_cache.FeatureStore(miniature_clip(device), folder / "cache", how, threads)
     return Run(clip=store.clip, store=store, device=device, identity=identity)
 
 

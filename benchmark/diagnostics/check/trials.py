@@ -43,22 +43,23 @@ class Trial:
     def local_maps(self, images: ImageList) -> Any:
         """What the method's local_scores returns; None without one."""
         with calling("local_scores", self.subject.cls):
-            return getattr(self.method, "local_scores", lambda *_: None)(images, self.run)
+            return self.method.local_scores(images, self.run)
 
     def scores(self, images: ImageList) -> np.ndarray:
-        """The same as float32 (N, C), an array of its own; a Fault if it is nothing of the kind."""
+        """Its checked scores, float32 (N, C), a copy; `Raised` if predict returns no such thing."""
         shape = (len(images), len(self.data.class_names))
         with calling(f"scoring {len(images)} image(s)", self.subject.cls):
-            return check_scores(self.predict(images), shape).copy()
+            return check_scores(self.predict(images), shape)
 
 
 @dataclass
 class Subject:
-    """The class to check, the settings to check it with, and the toy."""
+    """The class to check, the settings to check it with, the toy; later, what `fit_base` left."""
 
     cls: type[Method]
     settings: Mapping[str, Any]
     toy: Toy
+    base_state: State | None = None
 
     def make(self, **more: Any) -> Method:
         """A new method; `more` settings beside the subject's."""

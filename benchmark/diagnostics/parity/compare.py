@@ -13,13 +13,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import grad
 
 from baselines.dualcoop import DualCoOp, normalised_regions, two_way_logits
 from baselines.zeroshot import ZeroShot
-from benchmark.clip import prompts
 from benchmark.clip.image_features import image_features
 from benchmark.clip.model import Clip
-from benchmark.clip.prompts import encode_template
+from benchmark.clip.prompts import cosine_logits, encode_template
 from benchmark.common.errors import InputError
 from benchmark.diagnostics.parity import model
 from benchmark.diagnostics.parity.vectors import Vectors
@@ -31,6 +31,8 @@ ALPHA, TOP_K = 0.3, 5  # of the hpdval vectors, where they do not give their own
 POSITIVE = {"coco": 5.0, "voc": 10.0}  # the released code's factor on positive logits
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _ASYMMETRIC = rf"gneg{_NUMBER}_gpos{_NUMBER}_clip{_NUMBER}"
+
+Ours = tuple[str, str, Tensor]  # an item's name, the key of theirs, our tensor
 
 
 class Item(NamedTuple):
@@ -57,30 +59,22 @@ class Item(NamedTuple):
         return float(difference / largest)
 
 
-def coop_and_zeroshot(vectors: Vectors) -> Iterator[Item]:
+def coop_and_zeroshot(vectors: Vectors) -> Iterator[Ours]:
     """CLIP's ViT and text tower, zero-shot CLIP, CoOp with shared and class-specific contexts."""
-    clip = model.build(vectors)
-    zeroshot = ZeroShot()
+    clip, zeroshot, names = model.build(vectors), ZeroShot(), vectors.class_names
     model.check_tokens(vectors, clip, zeroshot.template)
-    names = vectors.class_names
     image, _ = image_features(clip.visual, _images(vectors), None)
-    yield _item(vectors, "ViT image features", "io.zeroshot.image_features", image)
+    yield "ViT image features", "io.zeroshot.image_features", image
     text = encode_template(clip, names, zeroshot.template)
-    yield _item(vectors, "text features", "io.zeroshot.text_features", text)
-    cosine = _predicted(zeroshot, clip, names, image) / clip.logit_scale
-    yield _item(vectors, "zero-shot cosine", "io.zeroshot.cosine", cosine)
+    yield "text features", "io.zeroshot.text_features", text
+    run = SimpleNamespace(clip=clip, device=clip.device, features=lambda *_: image.numpy())
+    zeroshot.fit(SimpleNamespace(class_names=names), run)
+    yield "zero-shot cosine", "io.zeroshot.cosine", zeroshot.predict(None, run) / clip.logit_scale
     for kind in ("shared", "csc"):
         yield from _coop(vectors, clip, F.normalize(image, dim=-1), kind)
 
 
-def _predicted(method: ZeroShot, clip: Clip, names: tuple[str, ...], image: Tensor) -> Tensor:
-    """A method's scores (N, C) where the harness has these image features for it."""
-    run = SimpleNamespace(clip=clip, device=clip.device, features=lambda *_: image.numpy())
-    method.fit(SimpleNamespace(class_names=names), run)
-    return method.predict(None, run)
-
-
-def _coop(vectors: Vectors, clip: Clip, image: Tensor, kind: str) -> Iterator[Item]:
+def _coop(vectors: Vectors, clip: Clip, image: Tensor, kind: str) -> Iterator[Ours]:
     key = f"io.coop.{kind}"
     context = model.context(vectors, f"{key}.ctx")
     labels = vectors.get(f"{key}.labels", "N", "C")
@@ -88,21 +82,19 @@ def _coop(vectors: Vectors, clip: Clip, image: Tensor, kind: str) -> Iterator[It
     loss_of = losses.make("bce", labels, "coco")
     for road, encode in model.roads(clip, vectors, context):
         text = encode(context)
-        logits = prompts.cosine_logits(image, text, clip.logit_scale)
+        logits = cosine_logits(image, text, clip.logit_scale)
         loss = loss_of(logits / float(gradient[1]), labels)
-        (slope,) = torch.autograd.grad(loss, [context])
-        name = f"CoOp {kind}{road}"
-        yield _item(vectors, f"{name}: text features", f"{key}.text_features", text)
-        yield _item(vectors, f"{name}: logits", f"{key}.logits", logits)
-        yield _item(vectors, f"{name}: context gradient", gradient.string, slope)
+        yield f"CoOp {kind}{road}: text features", f"{key}.text_features", text
+        yield f"CoOp {kind}{road}: logits", f"{key}.logits", logits
+        yield f"CoOp {kind}{road}: context gradient", gradient.string, *grad(loss, [context])
 
 
-def dualcoop(vectors: Vectors) -> Iterator[Item]:
+def dualcoop(vectors: Vectors) -> Iterator[Ours]:
     """DualCoOp on CLIP's ResNet: local features, two-way logits, asymmetric loss, gradients."""
     clip, method = model.build(vectors), DualCoOp()
     model.check_tokens(vectors, clip)
     whole, local = image_features(clip.visual, _images(vectors), method.local)
-    yield _item(vectors, "local features", "io.local_features_B_D_L", local.transpose(1, 2))
+    yield "local features", "io.local_features_B_D_L", local.transpose(1, 2)
     regions = normalised_regions(whole, local, method.local)
     contexts = {sign: model.context(vectors, f"io.ctx_{sign}") for sign in ("pos", "neg")}
     labels = vectors.get("io.labels", "N", "C")
@@ -111,64 +103,47 @@ def dualcoop(vectors: Vectors) -> Iterator[Item]:
         logits = two_way_logits(regions, *encode.several(list(contexts.values())))
         loss = losses.two_way_asymmetric(logits, labels, *map(float, key.groups()))
         loss = loss * len(labels)  # theirs is the sum over the images
-        slopes = torch.autograd.grad(loss, list(contexts.values()))
-        yield _item(vectors, f"two-way logits{road}", "io.logits_B_2_C_negfirst", logits)
-        yield _item(vectors, f"asymmetric loss{road}", key.string, loss)
-        for sign, slope in zip(contexts, slopes, strict=True):
-            yield _item(vectors, f"{sign} context gradient{road}", f"io.ctx_{sign}_grad", slope)
+        yield f"two-way logits{road}", "io.logits_B_2_C_negfirst", logits
+        yield f"asymmetric loss{road}", key.string, loss
+        for sign, slope in zip(contexts, grad(loss, list(contexts.values())), strict=True):
+            yield f"{sign} context gradient{road}", f"io.ctx_{sign}_grad", slope
 
 
-def hpdval_released(vectors: Vectors) -> Iterator[Item]:
+def hpdval_released(vectors: Vectors) -> Iterator[Ours]:
     """hpdval-released: both views' features, scores, consistency term, loss, gradients."""
     clip, preset = model.build(vectors), HPDVALReleased()
     model.check_tokens(vectors, clip, preset.template)
     whole, patches = image_features(clip.visual, _images(vectors), preset.local)
-    yield _item(vectors, "global features", "io.global_feature", whole)
-    yield _item(vectors, "patch features", "io.patch_features", patches)
+    yield "global features", "io.global_feature", whole
+    yield "patch features", "io.patch_features", patches
     template = encode_template(clip, vectors.class_names, preset.template)
-    yield _item(vectors, "template text features", "io.template_text_features", template)
+    yield "template text features", "io.template_text_features", template
     contexts = {view: model.context(vectors, f"io.ctx_{view}") for view in ("global", "local")}
     alpha, k = vectors.constant(("alpha",), ALPHA), _share(vectors)
     for road, encode in model.roads(clip, vectors, *contexts.values()):
         text = equations.hierarchical_prompts(encode, contexts, template)
         inputs = whole, patches, text["global"], text["local"], alpha, k
-        raw = equations.released_raw_scores(*inputs)
         score = equations.SCORES[preset.similarity](*inputs)
         tied = equations.semantic_consistency(text[preset.tied], template)
-        for name, key, ours in (
-            ("local prompt text features", "io.text_features_local_prompt", text["local"]),
-            ("score, raw", "io.score_raw", raw),
-            ("score, normalised", "io.score_normalised", score),
-            ("consistency term", "io.sc_l1_mean", tied),
-        ):
-            yield _item(vectors, f"{name}{road}", key, ours)
-        yield from _released_losses(vectors, preset, score, tied, contexts, road)
+        yield f"local prompt text features{road}", "io.text_features_local_prompt", text["local"]
+        yield f"score, raw{road}", "io.score_raw", equations.released_raw_scores(*inputs)
+        yield f"score, normalised{road}", "io.score_normalised", score
+        yield f"consistency term{road}", "io.sc_l1_mean", tied
+        for name, key, loss in _released_losses(vectors, preset, score):
+            slopes = grad(loss + tied, list(contexts.values()), retain_graph=True)
+            yield f"{name}{road}", f"{key}.loss", loss
+            for view, slope in zip(contexts, slopes, strict=True):
+                gradient = f"{key}.ctx_{view}_grad_of_loss_plus_sc"
+                yield f"{name}{road}: {view} context gradient", gradient, slope
 
 
-def _released_losses(
-    vectors: Vectors,
-    preset: HPDVALReleased,
-    score: Tensor,
-    tied: Tensor,
-    contexts: dict[str, Tensor],
-    road: str,
-) -> Iterator[Item]:
+def _released_losses(vectors: Vectors, preset: HPDVALReleased, score: Tensor) -> Iterator[Ours]:
     labels = vectors.get("io.labels", "N", "C")
     counts, total = vectors.get("io.class_count", "C"), vectors.scalar("io.num_train")
     for dataset, positive in POSITIVE.items():
-        loss = losses.DistributionBalanced(
-            counts,
-            int(total),
-            **losses.DB_CONSTANTS[dataset],
-            positive=positive,
-            focal_on=preset.focal_on,
-        )(score, labels)
-        slopes = torch.autograd.grad(loss + tied, list(contexts.values()), retain_graph=True)
-        key, name = f"io.db_released.{dataset}", f"released DB loss {dataset}{road}"
-        yield _item(vectors, name, f"{key}.loss", loss)
-        for view, slope in zip(contexts, slopes, strict=True):
-            gradient = f"{key}.ctx_{view}_grad_of_loss_plus_sc"
-            yield _item(vectors, f"{name}: {view} context gradient", gradient, slope)
+        options = losses.DB_CONSTANTS[dataset] | {"focal_on": preset.focal_on}
+        loss_of = losses.DistributionBalanced(counts, int(total), **options, positive=positive)
+        yield f"released DB loss {dataset}", f"io.db_released.{dataset}", loss_of(score, labels)
 
 
 def _share(vectors: Vectors) -> float:
@@ -179,43 +154,34 @@ def _share(vectors: Vectors) -> float:
     return k * equations.PAPER_PATCHES / patches
 
 
-def loss_values(vectors: Vectors) -> Iterator[Item]:
+def loss_values(vectors: Vectors) -> Iterator[Ours]:
     """Asymmetric and distribution-balanced losses on given logits: values and gradients."""
     x = vectors.get("x", "images", "classes").requires_grad_()
     y = vectors.get("y", "images", "classes")
     for key in vectors.matching(rf"asl_sigmoid_sum\.{_ASYMMETRIC}\.loss"):
         loss = losses.asymmetric(x, y, *map(float, key.groups())) * len(y)  # theirs is the sum
-        yield from _value_and_slope(vectors, "asymmetric loss", key.string, loss, x)
+        yield from _value_and_slope("asymmetric loss", key.string, loss, x)
     counts, total = vectors.get("class_count", "classes"), vectors.scalar("num_train")
     for dataset, constants in losses.DB_CONSTANTS.items():
         for focal in (0, 1):
-            loss = losses.DistributionBalanced(
-                counts, int(total), **constants, gamma=2.0 * focal, balance=1.0 + focal
-            )(x, y)
+            options = constants | {"gamma": 2.0 * focal, "balance": 1.0 + focal}
+            loss = losses.DistributionBalanced(counts, int(total), **options)(x, y)
             key = f"db.{dataset}.focal{focal}.mean_loss"
-            yield from _value_and_slope(vectors, "DB loss", key, loss, x)
+            yield from _value_and_slope("DB loss", key, loss, x)
 
 
-def _value_and_slope(
-    vectors: Vectors, name: str, key: str, loss: Tensor, x: Tensor
-) -> Iterator[Item]:
-    case, _, _ = key.partition(".")[2].rpartition(".")
-    gradient = f"{key.rpartition('.')[0]}.grad"
-    (slope,) = torch.autograd.grad(loss, [x])
-    yield _item(vectors, f"{name} {case}", key, loss)
-    yield _item(vectors, f"{name} {case}: gradient", gradient, slope)
+def _value_and_slope(name: str, key: str, loss: Tensor, x: Tensor) -> Iterator[Ours]:
+    start = key.rpartition(".")[0]
+    case = start.partition(".")[2]
+    yield f"{name} {case}", key, loss
+    yield f"{name} {case}: gradient", f"{start}.grad", *grad(loss, [x])
 
 
 def _images(vectors: Vectors) -> Tensor:
     return vectors.get("io.image", "N", 3, "S", "S")
 
 
-def _item(vectors: Vectors, name: str, key: str, ours: Tensor) -> Item:
-    theirs = vectors.get(key, *ours.shape) if ours.ndim else vectors.scalar(key)
-    return Item(name, key, ours.detach(), theirs)
-
-
-FILES: dict[str, Callable[[Vectors], Iterator[Item]]] = {
+FILES: dict[str, Callable[[Vectors], Iterator[Ours]]] = {
     "losses.safetensors": loss_values,
     "vit_coop_zeroshot.safetensors": coop_and_zeroshot,
     "rn_dualcoop.safetensors": dualcoop,
@@ -226,9 +192,15 @@ FILES: dict[str, Callable[[Vectors], Iterator[Item]]] = {
 def items(vectors: Vectors) -> Iterator[Item]:
     """A file's items; InputError where its tensors do not fit each other."""
     try:
-        yield from FILES[vectors.path.name](vectors)
+        for name, key, ours in FILES[vectors.path.name](vectors):
+            yield _item(vectors, name, key, ours)
     except (RuntimeError, IndexError, InputError) as error:
         if str(vectors.path) in str(error):
             raise  # it names what is wrong already
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{vectors.path}: its tensors do not fit together ({reason})") from error
+
+
+def _item(vectors: Vectors, name: str, key: str, ours: Tensor) -> Item:
+    theirs = vectors.get(key, *ours.shape) if ours.ndim else vectors.scalar(key)
+    return Item(name, key, ours.detach(), theirs)

@@ -9,7 +9,7 @@ import torch
 from open_clip.model import build_model_from_openai_state_dict, set_model_preprocess_cfg
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.clip.backbone import Backbone
 from benchmark.clip.model import Clip
@@ -42,8 +42,9 @@ def build(vectors: Vectors) -> Clip:
         model.visual.output_tokens = True
     backbone = Backbone(vectors.path.stem, vectors.path.stem, vectors.path, "")
     clip = Clip(backbone, model, _tokenizer(model.context_length), "cpu")
+    positions = getattr(model.visual, "attnpool", model.visual).positional_embedding
     vectors.sizes |= {"W": weights["ln_final.weight"].numel(), "S": clip.image_size}
-    vectors.sizes |= {"D": weights["text_projection"].shape[1], "L": _places(model.visual)}
+    vectors.sizes |= {"D": weights["text_projection"].shape[1], "L": len(positions) - 1}
     return clip
 
 
@@ -85,8 +86,3 @@ def _embedding(vectors: Vectors) -> Tensor:
     table = torch.zeros(vocabulary, rows.shape[1])
     table[ids] = rows
     return table
-
-
-def _places(visual: nn.Module) -> int:
-    positions = getattr(visual, "attnpool", visual).positional_embedding
-    return len(positions) - 1

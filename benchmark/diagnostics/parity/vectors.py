@@ -35,10 +35,6 @@ class Vectors:
         self.sizes = {"C": len(self.class_names)}
         self.unread = set(self.tensors)
 
-    def has(self, key: str) -> bool:
-        """Whether the file holds the key."""
-        return key in self.tensors
-
     def get(self, key: str, *shape: int | str) -> Tensor:
         """A tensor of that shape, floating point as float32; without a shape, whatever it is."""
         if key not in self.tensors:
@@ -47,9 +43,7 @@ class Vectors:
         tensor = self.tensors[key]
         if shape:
             self._check(key, tensor, shape)
-        if tensor.is_floating_point():
-            return tensor.float()
-        return tensor
+        return tensor.float() if tensor.is_floating_point() else tensor
 
     def scalar(self, key: str) -> Tensor:
         """A tensor of one number, as a scalar."""
@@ -78,7 +72,7 @@ class Vectors:
         The default, the README's, counts only where none of them has it.
         """
         for name in names:
-            if self.has(f"io.{name}"):
+            if f"io.{name}" in self.tensors:
                 return float(self.scalar(f"io.{name}"))
             for place in (self.notes, self.meta):
                 if name in place:
@@ -143,7 +137,6 @@ def _meta(path: Path) -> dict[str, Any]:
 
 def _class_names(path: Path, meta: dict[str, Any]) -> tuple[str, ...]:
     names = meta.get("classnames")
-    texts = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
-    if not texts:
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise InputError(f"{path}: classnames: must be a list of class names")
     return tuple(names)

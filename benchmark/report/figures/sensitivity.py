@@ -22,7 +22,7 @@ Curves = tuple[TableSpec, dict[str, list[Point]]]  # a table, and its curve on e
 def figures(grid: Grid, layout: ReportLayout) -> Iterator[style.Drawn]:
     """The figure of a suite's tables that are curves, if any of them has two points."""
     curves = []
-    for spec in (each for each in layout.layouts if each.curve):
+    for spec in (each for each in layout.tables if each.curve):
         found = {task: points(grid, spec, task) for task in tasks_of(grid, spec)}
         if found := {task: curve for task, curve in found.items() if len(curve) > 1}:
             curves.append((spec, found))

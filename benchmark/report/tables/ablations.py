@@ -34,7 +34,7 @@ def general(grid: Grid, layout: ReportLayout) -> Grid:
 
 def all_of(grid: Grid, layout: ReportLayout) -> Iterator[tuple[TableSpec, Table]]:
     """Each of the suite's tables that has a unit; missing units show as in every table."""
-    for spec in layout.layouts:
+    for spec in layout.tables:
         labels, tasks = labels_of(grid, spec), tasks_of(grid, spec)
         caption = (
             f"{spec.title} (the paper's {spec.paper}), {about(grid, tasks)}: mAP in percent of "
