@@ -32,7 +32,7 @@ class Source:
     bytes: int
 
     @property
-    def whence(self) -> str:
+    def origin(self) -> str:
         return f"repository {self.repository}, commit {self.commit}, path {self.path}"
 
     def place(self, root: Path) -> Path:
@@ -107,7 +107,7 @@ class Local:
             if _content(path, source) is not None:
                 return path
         why = f"; {candidates[0]} has another sha256" if candidates else ""
-        raise InputError(f"--from {self.folder}: missing {source.whence}{why}; get it there")
+        raise InputError(f"--from {self.folder}: missing {source.origin}{why}; get it there")
 
     def obtain(self, source: Source, root: Path) -> None:
         """Copy the file to its place below the data root."""

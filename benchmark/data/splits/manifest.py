@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data.splits import lists
+from benchmark.data.splits.lists import Row
 
 GROUPS = {"long-tailed": ("head", "medium", "tail"), "few-shot": ("base", "novel")}
 HEAD, TAIL = 100, 20  # train counts: head >= 100, tail < 20 (DistributionBalancedLoss)
@@ -78,6 +80,26 @@ def text(raw: dict[str, Any]) -> bytes:
     return (json.dumps(raw, indent=1) + "\n").encode()
 
 
+def counted(files: Mapping[str, list[Row] | dict], classes: int) -> dict[str, Any]:
+    """The fields that follow from the list files: train_counts, test_counts, files.
+
+    A list that cannot be made yet is given by what is known of it, {"images": ..., "labels": ...}:
+    its counts and its sha256 are null.
+    """
+    made = {file: isinstance(rows, list) for file, rows in files.items()}
+    train, test = (lists.counts(files[f], classes) if made[f] else None for f in list(files)[:2])
+    infos = {f: lists.info(x) if made[f] else {"sha256": None} | x for f, x in files.items()}
+    return {"train_counts": train, "test_counts": test, "files": infos}
+
+
+def write(folder: Path, files: Mapping[str, list[Row]], raw: dict[str, Any]) -> None:
+    """Write a split's list files and manifest.json into its folder."""
+    for file, rows in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(lists.content(rows))
+    (folder / "manifest.json").write_bytes(text(raw))
+
+
 def parse(found: Document, name: str, scale: str, official: Document | None = None) -> Split:
     """The split of a manifest; InputError names the field that is wrong.
 
@@ -87,7 +109,13 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
     get = _Fields(found)
     restricted = get.restriction(official)
     if official is not None:
-        _agree(found, official, restricted is not None)
+        free = () if restricted is None else RESTRICTED
+        field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
+        if field:
+            raise InputError(
+                f"{found.path}: field {field}: not as in the manifest in splits/paper; "
+                f"{found.remedy}"
+            )
     classes = get.texts("classes")
     if get.text("name") != name or get.text("scale") != scale:
         raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
@@ -119,22 +147,12 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
     return split
 
 
-def _agree(found: Document, official: Document, restricted: bool) -> None:
-    """InputError unless it is the official manifest, but for nulls and what a restriction frees."""
-    free = RESTRICTED if restricted else ()
-    field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
-    if field:
-        raise InputError(
-            f"{found.path}: field {field}: not as in the manifest in splits/paper; {found.remedy}"
-        )
-
-
 def difference(found: Any, official: Any, field: str = "") -> str | None:
     """The first field in which a manifest is not the official one with its nulls filled in."""
-    if official is None:
+    if official is None or found == official:
         return None
     if not isinstance(official, dict) or not isinstance(found, dict):
-        return None if found == official else field
+        return field
     if field and set(found) != set(official):
         return field
     for key, value in official.items():
@@ -164,16 +182,20 @@ def group_of(count: int) -> str:
     return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
 
 
+def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """The long-tailed groups of classes with so many training images each: class indices."""
+    groups = GROUPS["long-tailed"]
+    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
+
+
 def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
     """Long-tailed groups must be those that the train counts give."""
-    for group, members in split.groups.items():
-        for k in members:
-            expected = group_of(counts[k])
-            if group != expected:
-                raise InputError(
-                    f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
-                    f"images is {expected}, not {group}; {found.remedy}"
-                )
+    for group, k in ((group, k) for group, members in split.groups.items() for k in members):
+        if group != (expected := group_of(counts[k])):
+            raise InputError(
+                f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
+                f"images is {expected}, not {group}; {found.remedy}"
+            )
 
 
 class _Fields:
