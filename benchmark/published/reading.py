@@ -48,11 +48,7 @@ def load(path: Path = PATH) -> Published:
     runs = tuple(_run(Fields(item, where, _RUN), bare) for where, item in _list(top, "runs"))
     return Published(
         tables={name: _with_logs(table, runs) for name, table in bare.items()},
-        groups={
-            task: {group: fields.get(group, int) for group in GROUPS}
-            for where, task, value in _items(top, "groups")
-            for fields in [Fields(value, where, GROUPS)]
-        },
+        groups={task: _sizes(Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups")},
         same=_same(top, bare),
         runs=runs,
         claims=tuple(_claim(Fields(x, at, _CLAIM), bare) for at, x in _list(top, "claims")),
@@ -123,6 +119,10 @@ def _with_logs(table: PublishedTable, runs: Iterable[Run]) -> PublishedTable:
 
 
 # -- what is said about rows ----------------------------------------------------------------------
+
+
+def _sizes(fields: Fields) -> dict[str, int]:
+    return {group: fields.get(group, int) for group in GROUPS}
 
 
 def _same(top: Fields, tables: Tables) -> tuple[frozenset[str], ...]:

@@ -100,7 +100,7 @@ def test_the_images_are_there_small_and_few(root):
 @pytest.mark.parametrize("year", ["train2017", "val2017"])
 def test_coco_annotations_give_the_long_tailed_lists(root, year):
     file = {"train2017": "train.txt", "val2017": "test.txt"}[year]
-    read = annotations.coco_labels(root / "annotations" / f"instances_{year}.json")
+    read = annotations.Instances(root / "annotations" / f"instances_{year}.json").labels()
     listed = splits.entries(splits.read("coco-lt", "miniature"), file)
     assert len(read) == len(listed)
     assert all(read[os.path.basename(path)] == set(labels) for path, labels in listed)
@@ -113,7 +113,8 @@ def test_coco_annotations_give_the_few_shot_lists(root):
         ("novel_test.txt", "val2014", "novel"),
         ("episodes/5-shot-03.txt", "train2014", "novel"),
     ):
-        read = annotations.coco_labels(root / "annotations" / f"instances_{year}.json", "negative")
+        source = root / "annotations" / f"instances_{year}.json"
+        read = annotations.Instances(source).labels("negative")
         kept = set(split.groups[group])
         for path, labels in splits.entries(split, file):
             assert read[os.path.basename(path)] & kept == set(labels)

@@ -47,10 +47,8 @@ class Instances:
         self.path = Path(path)
         content = _parse(self.path)
         categories = sorted(content["categories"], key=lambda row: row["id"])
-        self.classes: tuple[str, ...] = tuple(row["name"] for row in categories)
-        self.images: list[tuple[int, str]] = [
-            (row["id"], row["file_name"]) for row in content["images"]
-        ]
+        self.classes = tuple(row["name"] for row in categories)
+        self.images = [(row["id"], row["file_name"]) for row in content["images"]]
         self.size = (len(self.images), len(content["annotations"]))
         ranks = _positions(self.path, "categories", [row["id"] for row in categories])
         images = _positions(self.path, "images", [number for number, _ in self.images])
@@ -74,11 +72,6 @@ class Instances:
     def _counted(self, crowd: str) -> Iterator[_Object]:
         crowds = convention("crowd", crowd) == "positive"
         return (each for each in self._objects if crowds or not each.crowd)
-
-
-def coco_labels(json_path: Path, crowd: str = "positive") -> dict[str, set[int]]:
-    """`Instances.labels` of a file that is read for this alone."""
-    return Instances(json_path).labels(crowd)
 
 
 def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:
