@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmark.common import environment
 from benchmark.miniature import label_statistics, sampling, split_lists
+from benchmark.miniature.label_statistics import Census, census
 
 VERSION = 1
 IMAGES = Path(__file__).with_name("images")
@@ -54,46 +55,38 @@ def write(images: dict[str, list[Row]]) -> None:
 
 def coco(facts: dict) -> dict[str, list[Row]]:
     """The images in COCO's folders; `facts` is statistics.json."""
-    train, natural = (
-        label_statistics.census(facts, name) for name in ("coco-lt-train", "coco-val2017")
-    )
+    train, natural = (census(facts, name) for name in ("coco-lt-train", "coco-val2017"))
     matrices = {
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
         "train2014": _sample("train2014", natural, 2400),
         "val2014": _until(_sample("val2014", natural, 2600), split_lists.COCO_NOVEL, 900, 100),
     }
-    total = sum(len(m) for m in matrices.values())
-    ids = rng("coco ids").choice(LAST_COCO_ID, total, replace=False) + 1
+    ids = _ids("coco ids", LAST_COCO_ID, matrices)
     found = {}
     for name, matrix in matrices.items():
-        mine, ids = np.sort(ids[: len(matrix)]), ids[len(matrix) :]
         prefix = f"COCO_{name}_" if name.endswith("2014") else ""  # as COCO names its files
-        paths = [f"{name}/{prefix}{n:012d}.jpg" for n in mine]
+        paths = [f"{name}/{prefix}{n:012d}.jpg" for n in ids[name]]
         found[name] = _rows(paths, matrix, np.zeros_like(matrix))
     return found
 
 
 def voc(facts: dict) -> dict[str, list[Row]]:
     """The images in VOC's folders; `facts` is statistics.json."""
-    lt, test, easy = (
-        label_statistics.census(facts, name)
-        for name in ("voc-lt-train", "voc2007-test", "voc2007-trainval-easy")
-    )
-    rates = Difficult(facts)
+    train, test = census(facts, "voc-lt-train"), census(facts, "voc2007-test")
     matrices = {
-        "VOC2012_trainval": _sample("VOC2012_trainval", lt, lt.images),
-        "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
+        "VOC2012_trainval": _sample("VOC2012_trainval", train, train.images),
+        "VOC2007_trainval": _sample(
+            "VOC2007_trainval", census(facts, "voc2007-trainval-easy"), 2250
+        ),
         "VOC2007_test": _sample("VOC2007_test", test, 2476),
     }
-    marks = {
-        name: (rates.add if name == "VOC2007_trainval" else rates.mark)(
-            matrix, rng(f"{name} difficult")
-        )
-        for name, matrix in matrices.items()
-    }
+    rates, marks = Difficult(facts), {}
+    for name, matrix in matrices.items():
+        draw = rates.add if name == "VOC2007_trainval" else rates.mark
+        marks[name] = draw(matrix, rng(f"{name} difficult"))
     matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]
-    paths = _voc_paths({name: len(m) for name, m in matrices.items()})
+    paths = _voc_paths(matrices)
     return {name: _rows(paths[name], m, marks[name]) for name, m in matrices.items()}
 
 
@@ -104,14 +97,14 @@ class Difficult:
     """
 
     def __init__(self, facts: dict):
-        everything = label_statistics.census(facts, "voc2007-test")
+        everything = census(facts, "voc2007-test")
         self.counts = np.array(facts["difficult_only"]["counts"])
         self.share = self.counts / everything.counts
         self.beside = np.zeros_like(everything.pairs)
         for i, j, n in facts["difficult_only"]["beside"]:
             self.beside[i, j] = n
         self.pairs = everything.pairs
-        self.easy = label_statistics.census(facts, "voc2007-test-easy").counts
+        self.easy = census(facts, "voc2007-test-easy").counts
 
     def mark(self, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Positives of `matrix` (N, C) to turn difficult-only; every image keeps a definite one."""
@@ -141,7 +134,7 @@ def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarr
     return rng.choice(len(weight), number, replace=False, p=weight / weight.sum())
 
 
-def _sample(name: str, source: label_statistics.Census, images: int, floor: int = 0) -> np.ndarray:
+def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:
     counts, sizes, pairs = sampling.scaled(source, images, floor)
     proposals = PROPOSALS * len(counts) // 80
     return sampling.sample(counts, sizes, pairs, rng(name), proposals)
@@ -154,22 +147,26 @@ def _until(matrix: np.ndarray, classes: tuple[int, ...], holding: int, others: i
     return matrix[sorted(keep)]
 
 
-def _voc_paths(sizes: dict[str, int]) -> dict[str, list[str]]:
+def _ids(purpose: str, last: int, matrices: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    """Different image numbers from 1 to `last`, ascending in each set."""
+    sizes = [len(matrix) for matrix in matrices.values()]
+    drawn = np.split(rng(purpose).choice(last, sum(sizes), replace=False), np.cumsum(sizes)[:-1])
+    return {name: (np.sort(ids) + 1).tolist() for name, ids in zip(matrices, drawn, strict=True)}
+
+
+def _voc_paths(matrices: dict[str, np.ndarray]) -> dict[str, list[str]]:
     folder = "VOCdevkit/{}/JPEGImages/{}.jpg"
-    used = sizes["VOC2007_trainval"] + sizes["VOC2007_test"]
-    ids = rng("VOC2007 ids").choice(LAST_VOC2007_ID, used, replace=False) + 1
-    paths = {}
-    for name in ("VOC2007_trainval", "VOC2007_test"):
-        mine, ids = np.sort(ids[: sizes[name]]), ids[sizes[name] :]
-        paths[name] = [folder.format("VOC2007", f"{n:06d}") for n in mine]
     draw = rng("VOC2012 ids")
-    assert sum(VOC2012_YEARS.values()) == sizes["VOC2012_trainval"]
-    paths["VOC2012_trainval"] = [
-        folder.format("VOC2012", f"{year}_{n + 1:06d}")
+    names = [
+        f"{year}_{n + 1:06d}"
         for year, number in VOC2012_YEARS.items()
         for n in np.sort(draw.choice(8000, number, replace=False))
     ]
-    return paths
+    assert len(names) == len(matrices["VOC2012_trainval"])
+    year = {name: m for name, m in matrices.items() if name.startswith("VOC2007")}
+    ids = _ids("VOC2007 ids", LAST_VOC2007_ID, year)
+    paths = {k: [folder.format("VOC2007", f"{n:06d}") for n in v] for k, v in ids.items()}
+    return paths | {"VOC2012_trainval": [folder.format("VOC2012", name) for name in names]}
 
 
 def _rows(paths: list[str], matrix: np.ndarray, marks: np.ndarray) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.miniature.label_statistics import Census
+from benchmark.miniature.label_statistics import Census, label_matrix
 
 
 def scaled(
@@ -56,10 +56,7 @@ def sample(
         draws = rng.random((min(1 << 16, proposals - first), 4)).tolist()
         for n, draw in enumerate(draws, first):
             _propose(rows, busy, deviation, draw, always=n < shuffling)
-    matrix = np.zeros((len(sizes), len(counts)), np.int64)
-    for n, row in enumerate(rows):
-        matrix[n, row] = 1
-    return matrix[rng.permutation(len(matrix))]
+    return label_matrix(rows, len(counts))[rng.permutation(len(rows))]
 
 
 def _propose(rows: list, busy: list, deviation: list, draw: list, always: bool) -> None:
