@@ -62,14 +62,12 @@ def as_json(data: Published, checks: Sequence[Check]) -> dict:
     table, row, task, column, printed and logged (null without a log)."""
     return {
         "checks": [
-            {
-                "name": check.name,
-                "rule": check.rule,
-                "tested": check.tested,
+            vars(check)
+            | {
                 "flags": [
                     {"text": flag.text, "cells": [_cell(data, spot) for spot in flag.spots]}
                     for flag in check.flags
-                ],
+                ]
             }
             for check in checks
         ],

@@ -52,7 +52,7 @@ def status(plan: Plan, shelf: store.RecordStore) -> str:
     for unit in failed:
         lines.append(f"  {unit.text}: {shelf.failed[unit.key].get('error')}")
         lines.append(f"    traceback: {shelf.folder.error(unit)}")
-    return "\n".join([*lines, "", f"locks: {files.kind()} in {shelf.folder.locks}"])
+    return "\n".join([*lines, "", f"locks: {files.lock_kind()} in {shelf.folder.locks}"])
 
 
 def _cell(counts: Counter | None) -> str:

@@ -80,13 +80,9 @@ def _coco(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
         content = json.loads(path.read_bytes())
         names = {row["id"]: row["file_name"] for row in content["images"]}
         for row in content["annotations"]:
-            texts[row["image_id"]].append(_sentence(row["caption"]))
+            text = " ".join(row["caption"].split())
+            texts[row["image_id"]].append(text if text.endswith((".", "!", "?")) else f"{text}.")
         return {f"train2014/{names[n]}": " ".join(parts) for n, parts in texts.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not COCO's captions ({reason}); unpack them again") from None
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text if text.endswith((".", "!", "?")) else f"{text}."

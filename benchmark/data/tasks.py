@@ -103,7 +103,10 @@ def info(name: str, split_sha256: str) -> TaskInfo:
 def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
     split_name, shots, holdout = split_of(name)
-    _check_episode(name, shots, episode)
+    if shots is None and episode is not None:
+        raise InputError(f"task {name}: has no episodes; leave the episode out")
+    if shots is not None and episode not in range(1, EPISODES + 1):
+        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
     split = splits.read(split_name, scale, root)
     base, classes, base_rows, train, test = _rows(split, shots, episode, holdout)
 
@@ -150,13 +153,6 @@ def check_files(task: Task) -> None:
                 f"{len(part.images)} missing for task {task.name}); what is wrong and what to "
                 f"get: python -m benchmark data-root check --data-root {part.images.root}"
             )
-
-
-def _check_episode(name: str, shots: int | None, episode: int | None) -> None:
-    if shots is None and episode is not None:
-        raise InputError(f"task {name}: has no episodes; leave the episode out")
-    if shots is not None and episode not in range(1, EPISODES + 1):
-        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
 
 
 def _rows(split: Split, shots: int | None, episode: int | None, holdout: bool) -> tuple:

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from filelock import FileLock
@@ -213,8 +212,8 @@ def _write_voc(root: Path, name: str, pictures: Pictures) -> None:
     stems = {Path(path).stem: objects for path, objects in pictures.items()}
     (folder / "ImageSets" / "Main" / f"{subset}.txt").write_text("\n".join(stems) + "\n")
     for stem, objects in stems.items():
-        tree = _annotation(year, f"{stem}.jpg", objects, spelling)
-        tree.write(folder / "Annotations" / f"{stem}.xml")
+        text = _annotation(year, f"{stem}.jpg", objects, spelling)
+        (folder / "Annotations" / f"{stem}.xml").write_text(text)
     for concept, label in spelling.items():
         lines = []
         for stem, objects in stems.items():
@@ -225,22 +224,17 @@ def _write_voc(root: Path, name: str, pictures: Pictures) -> None:
         path.write_text("\n".join(lines) + "\n")
 
 
-def _annotation(
-    year: str, file: str, objects: list[Placed], spelling: dict[str, str]
-) -> ElementTree.ElementTree:
-    top = ElementTree.Element("annotation")
-    for tag, text in (("folder", year), ("filename", file)):
-        ElementTree.SubElement(top, tag).text = text
-    size = ElementTree.SubElement(top, "size")
-    for tag, number in (("width", scenes.SIDE), ("height", scenes.SIDE), ("depth", 3)):
-        ElementTree.SubElement(size, tag).text = str(number)
+def _annotation(year: str, file: str, objects: list[Placed], spelling: dict[str, str]) -> str:
+    """The XML of one image; VOC counts pixels from 1, and a box includes its last ones."""
+    size = {"width": scenes.SIDE, "height": scenes.SIDE, "depth": 3}
+    parts = [f"<folder>{year}</folder><filename>{file}</filename>", _element("size", size)]
     for item in objects:
-        node = ElementTree.SubElement(top, "object")
-        ElementTree.SubElement(node, "name").text = spelling[item.name]
-        ElementTree.SubElement(node, "difficult").text = str(int(item.difficult))
         x, y, width, height = item.box
-        box = ElementTree.SubElement(node, "bndbox")
-        corners = (("xmin", x + 1), ("ymin", y + 1), ("xmax", x + width), ("ymax", y + height))
-        for tag, number in corners:  # VOC counts pixels from 1 and includes the last
-            ElementTree.SubElement(box, tag).text = str(number)
-    return ElementTree.ElementTree(top)
+        box = {"xmin": x + 1, "ymin": y + 1, "xmax": x + width, "ymax": y + height}
+        name = f"<name>{spelling[item.name]}</name><difficult>{int(item.difficult)}</difficult>"
+        parts.append(f"<object>{name}{_element('bndbox', box)}</object>")
+    return f"<annotation>{''.join(parts)}</annotation>"
+
+
+def _element(tag: str, numbers: dict[str, int]) -> str:
+    return f"<{tag}>{''.join(f'<{k}>{n}</{k}>' for k, n in numbers.items())}</{tag}>"

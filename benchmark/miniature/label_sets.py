@@ -81,52 +81,44 @@ def voc(facts: dict) -> dict[str, list[Row]]:
         ),
         "VOC2007_test": _sample("VOC2007_test", test, 2476),
     }
-    rates, marks = Difficult(facts), {}
-    for name, matrix in matrices.items():
-        draw = rates.add if name == "VOC2007_trainval" else rates.mark
-        marks[name] = draw(matrix, rng(f"{name} difficult"))
+    marks = {
+        name: difficult_only(
+            facts, matrix, rng(f"{name} difficult"), on_top=name == "VOC2007_trainval"
+        )
+        for name, matrix in matrices.items()
+    }
     matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]
     paths = _voc_paths(matrices)
     return {name: _rows(paths[name], m, marks[name]) for name, m in matrices.items()}
 
 
-class Difficult:
-    """Draws classes that are in an image as difficult objects only.
+def difficult_only(
+    facts: dict, matrix: np.ndarray, rng: np.random.Generator, on_top: bool
+) -> np.ndarray:
+    """Labels (N, C) of classes that are in an image as difficult objects only.
 
-    Rates, and the classes that they are beside, are those of VOC2007 test (nothing else is known).
+    They are drawn from the positives of `matrix` (N, C), so that every image keeps a definite one,
+    or, where those are all definite, put `on_top` of them. Rates, and the classes that they are
+    beside, are those of VOC2007 test (nothing else is known).
     """
-
-    def __init__(self, facts: dict):
-        everything = census(facts, "voc2007-test")
-        self.counts = np.array(facts["difficult_only"]["counts"])
-        self.share = self.counts / everything.counts
-        self.beside = np.zeros_like(everything.pairs)
-        for i, j, n in facts["difficult_only"]["beside"]:
-            self.beside[i, j] = n
-        self.pairs = everything.pairs
-        self.easy = census(facts, "voc2007-test-easy").counts
-
-    def mark(self, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Positives of `matrix` (N, C) to turn difficult-only; every image keeps a definite one."""
-        marks = np.zeros_like(matrix)
-        weight = self.beside / np.maximum(self.pairs, 1)
-        for index in np.argsort(-self.share, kind="stable"):
-            number = int(np.rint(self.share[index] * matrix[:, index].sum()))
+    everything, known = census(facts, "voc2007-test"), facts["difficult_only"]
+    shares = np.array(known["counts"]) / everything.counts
+    beside = np.zeros_like(everything.pairs)
+    for i, j, n in known["beside"]:
+        beside[i, j] = n
+    easy = census(facts, "voc2007-test-easy").counts
+    weight = beside / (easy if on_top else np.maximum(everything.pairs, 1))
+    marks = np.zeros_like(matrix)
+    for index in np.argsort(-shares, kind="stable"):
+        share, labels = shares[index], matrix[:, index]
+        if on_top:
+            share, definite, able = share / (1 - share), matrix, labels == 0
+        else:
             definite = matrix - marks
-            able = (matrix[:, index] > 0) & (definite.sum(1) > 1)
-            marks[_pick(able * (definite @ weight[index] + 1e-6), number, rng), index] = 1
-        return marks
-
-    def add(self, definite: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Difficult-only labels to put on top of a matrix (N, C) of definite ones."""
-        added = np.zeros_like(definite)
-        weight = self.beside / self.easy
-        for index in np.argsort(-self.share, kind="stable"):
-            share = self.share[index] / (1 - self.share[index])
-            number = int(np.rint(share * definite[:, index].sum()))
-            absent = definite[:, index] == 0
-            added[_pick(absent * (definite @ weight[index] + 1e-6), number, rng), index] = 1
-        return added
+            able = (labels > 0) & (definite.sum(1) > 1)
+        number = int(np.rint(share * labels.sum()))
+        marks[_pick(able * (definite @ weight[index] + 1e-6), number, rng), index] = 1
+    return marks
 
 
 def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:

@@ -94,9 +94,8 @@ def _variance(data: Published) -> Iterator[Flag | None]:
 
 def _log_sums(data: Published) -> Iterator[Flag | None]:
     """A log's groups against its total; its APs against both and against the printed variance."""
-    for run in (run for run in data.runs if {"total", *GROUPS} <= run.values.keys()):
-        if run.task not in data.groups:
-            continue
+    whole = (run for run in data.runs if {"total", *GROUPS} <= run.values.keys())
+    for run in (run for run in whole if run.task in data.groups):
         counts = [data.groups[run.task][group] for group in GROUPS]
         mean, total = weighted([run.values[g] for g in GROUPS], counts), run.values["total"]
         text = f"log {run.log}: total {total:.2f}, the groups give {mean:.2f}"

@@ -32,13 +32,11 @@ def repeated(data: Published) -> Iterator[Flag | None]:
     for dataset in datasets:
         here = [name for name, _, row in data.rows() if _of(row, dataset)]
         sets: list[set[str]] = [set(x) for x in {data.experiment(name) for name in here}]
-        single = len(sets)
         for a, b in combinations(here, 2):
             if b not in data.experiment(a) and _alike(data.row(a), data.row(b), dataset):
                 sets = _joined(sets, a, b)
         large = [x for x in sets if len({data.experiment(name) for name in x}) > 1]
-        single -= sum(len({data.experiment(name) for name in x}) for x in large)
-        yield from [None] * single
+        yield from [None] * (len(sets) - len(large))
         for names in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
             yield _repeat(data, [name for name in here if name in names], dataset)
 

@@ -141,7 +141,8 @@ def test_an_image_is_a_function_of_version_and_path(root, tmp_path):
     path = splits.entries(split, "test.txt")[5][0]
     row = next(r for r in build._read("VOC2007_test") if r[0] == path)
     (tmp_path / path).parent.mkdir(parents=True)
-    build._start_worker(scenes.bank(build._VARIANTS, build.VERSION))
+    sprites_of = {n: scenes.instances(n, build._VARIANTS, build.VERSION) for n in row[1]}
+    build._start_worker(sprites_of)
     build._render_one(tmp_path, *row)
     assert (tmp_path / path).read_bytes() == (root / path).read_bytes()
 

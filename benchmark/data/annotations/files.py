@@ -42,14 +42,10 @@ class DataRoot:
     def names(self, folder: str) -> frozenset[str] | None:
         """The names in a folder below the root; None if there is no such folder."""
         if folder not in self._names:
-            self._names[folder] = _listed(self.path / folder)
+            try:
+                self._names[folder] = frozenset(os.listdir(self.path / folder))
+            except FileNotFoundError:
+                self._names[folder] = None
+            except OSError as error:
+                raise _unreadable(self.path / folder, error) from None
         return self._names[folder]
-
-
-def _listed(path: Path) -> frozenset[str] | None:
-    try:
-        return frozenset(os.listdir(path))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unreadable(path, error) from None

@@ -1,4 +1,4 @@
-"""Checks all that was fetched: official files, manifests, and lists, which are derived anew."""
+"""The check of all that was fetched: official files, manifests, and lists, derived anew."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def one(name: str, root: Path) -> str | None:
     for file in split.files:
         splits.entries(split, file)
     full, raw = store.official(name, root)
-    whole = lists.sha256(manifest.text(raw))
-    _check_identity(split, whole)
+    _check_identity(split, lists.sha256(manifest.text(raw)))
     for file, rows in full.items():
         kept = {path for path, _ in splits.entries(split, file)} if split.restriction else None
         expected = [row for row in rows if kept is None or row[0] in kept]

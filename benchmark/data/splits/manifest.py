@@ -48,7 +48,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest's file as it was read, and what to do if it is not as it should be."""
+    """A manifest's file as it was read, with typed access to its fields.
+
+    InputError names the file, the field and the remedy where one is not as it should be.
+    """
 
     path: Path
     content: bytes
@@ -59,154 +62,9 @@ class Document:
     def sha256(self) -> str:
         return lists.sha256(self.content)
 
-
-def load(path: Path, remedy: str) -> Document:
-    """The JSON object in a file; FileNotFoundError or NotADirectoryError if there is none."""
-    try:
-        content = path.read_bytes()
-        raw = json.loads(content)
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: not readable as JSON ({reason}); {remedy}") from None
-    if not isinstance(raw, dict):
-        raise InputError(f"{path}: must be a JSON object; {remedy}")
-    return Document(path, content, raw, remedy)
-
-
-def text(raw: dict[str, Any]) -> bytes:
-    """The bytes of a manifest.json; they identify the split."""
-    return (json.dumps(raw, indent=1) + "\n").encode()
-
-
-def counted(files: Mapping[str, list[Row] | dict], classes: int) -> dict[str, Any]:
-    """The fields that follow from the list files: train_counts, test_counts, files.
-
-    A list that cannot be made yet is given by what is known of it, {"images": ..., "labels": ...}:
-    its counts and its sha256 are null.
-    """
-    made = {file: isinstance(rows, list) for file, rows in files.items()}
-    train, test = (lists.counts(files[f], classes) if made[f] else None for f in list(files)[:2])
-    infos = {f: lists.info(x) if made[f] else {"sha256": None} | x for f, x in files.items()}
-    return {"train_counts": train, "test_counts": test, "files": infos}
-
-
-def write(folder: Path, files: Mapping[str, list[Row]], raw: dict[str, Any]) -> None:
-    """Write a split's list files and manifest.json into its folder."""
-    for file, rows in files.items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(lists.content(rows))
-    (folder / "manifest.json").write_bytes(text(raw))
-
-
-def parse(found: Document, name: str, scale: str, official: Document | None = None) -> Split:
-    """The split of a manifest; InputError names the field that is wrong.
-
-    With `official`, the committed manifest, it must agree with that in all that is not null there.
-    Its list files lie beside it.
-    """
-    get = _Fields(found)
-    restricted = get.restriction(official)
-    if official is not None:
-        free = () if restricted is None else RESTRICTED
-        field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
-        if field:
-            raise InputError(
-                f"{found.path}: field {field}: not as in the manifest in splits/paper; "
-                f"{found.remedy}"
-            )
-    classes = get.texts("classes")
-    if get.text("name") != name or get.text("scale") != scale:
-        raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
-    setting = get.text("setting", tuple(GROUPS))
-    files = get.files()
-    left = {file: info.images for file, info in files.items()}
-    if restricted and left != {file: entry["images"][0] for file, entry in restricted.items()}:
-        raise get.bad("restriction.files", "the numbers of images in field files")
-    split = Split(
-        name=name,
-        scale=scale,
-        version=get.value("version", int, "an integer"),
-        setting=setting,
-        dataset=get.text("dataset", ("coco", "voc")),
-        protocol=get.value("protocol", dict, "an object"),
-        classes=classes,
-        groups=get.groups(GROUPS[setting], classes),
-        train_counts=get.counts("train_counts", len(classes)),
-        test_counts=get.counts("test_counts", len(classes)),
-        folder=found.path.parent,
-        files=files,
-        sha256=found.sha256,
-        restriction=restriction_text(restricted) if restricted else None,
-    )
-    if setting == "long-tailed":
-        # A restriction leaves the groups as they are: those of the official counts.
-        source = _Fields(official if restricted and official else found)
-        _check_groups(found, split, source.counts("train_counts", len(classes)))
-    return split
-
-
-def difference(found: Any, official: Any, field: str = "") -> str | None:
-    """The first field in which a manifest is not the official one with its nulls filled in."""
-    if official is None or found == official:
-        return None
-    if not isinstance(official, dict) or not isinstance(found, dict):
-        return field
-    if field and set(found) != set(official):
-        return field
-    for key, value in official.items():
-        inner = difference(found.get(key), value, f"{field}.{key}" if field else key)
-        if inner:
-            return inner
-    return None
-
-
-def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
-    """As "2 of 1,909 training and 128 of 5,000 test images"; episodes are added up.
-
-    `files`: a restriction's field: list file -> {"images": [kept, of how many]}.
-    """
-    sums: dict[str, list[int]] = {}
-    for file, entry in files.items():
-        kind = "episode" if file.startswith("episodes/") else file.removesuffix(".txt")
-        kind = {"train": "training", "base_train": "base", "novel_test": "test"}.get(kind, kind)
-        sums[kind] = [a + b for a, b in zip(sums.get(kind, (0, 0)), entry["images"], strict=True)]
-    order = [kind for kind in sums if kind != "test"] + ["test"] * ("test" in sums)
-    parts = [f"{sums[kind][0]:,} of {sums[kind][1]:,} {kind}" for kind in order]
-    return f"{', '.join(parts[:-1])} and {parts[-1]} images"
-
-
-def group_of(count: int) -> str:
-    """The long-tailed group of a class with so many training images."""
-    return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
-
-
-def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The long-tailed groups of classes with so many training images each: class indices."""
-    groups = GROUPS["long-tailed"]
-    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
-
-
-def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
-    """Long-tailed groups must be those that the train counts give."""
-    for group, k in ((group, k) for group, members in split.groups.items() for k in members):
-        if group != (expected := group_of(counts[k])):
-            raise InputError(
-                f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
-                f"images is {expected}, not {group}; {found.remedy}"
-            )
-
-
-class _Fields:
-    """Typed access to the fields of a manifest; every complaint names file and field."""
-
-    def __init__(self, document: Document):
-        self.document, self.raw = document, document.raw
-
     def bad(self, field: str, wanted: str) -> InputError:
-        place = f"{self.document.path}: field {field}"
-        return InputError(f"{place}: must be {wanted}; {self.document.remedy}")
+        """The complaint about a field that is not as `wanted`."""
+        return InputError(f"{self.path}: field {field}: must be {wanted}; {self.remedy}")
 
     def value(self, field: str, kind: type, wanted: str) -> Any:
         value = self.raw.get(field)
@@ -265,3 +123,140 @@ class _Fields:
             if not good or not 0 <= pair[0] <= pair[1] or whole not in (None, pair[1]):
                 raise self.bad(f"restriction.files.{name}", "images: [kept, of how many]")
         return files
+
+
+def load(path: Path, remedy: str) -> Document:
+    """The JSON object in a file; FileNotFoundError or NotADirectoryError if there is none."""
+    try:
+        content = path.read_bytes()
+        raw = json.loads(content)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: not readable as JSON ({reason}); {remedy}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: must be a JSON object; {remedy}")
+    return Document(path, content, raw, remedy)
+
+
+def text(raw: dict[str, Any]) -> bytes:
+    """The bytes of a manifest.json; they identify the split."""
+    return (json.dumps(raw, indent=1) + "\n").encode()
+
+
+def counted(files: Mapping[str, list[Row] | dict], classes: int) -> dict[str, Any]:
+    """The fields that follow from the list files: train_counts, test_counts, files.
+
+    A list that cannot be made yet is given by what is known of it, {"images": ..., "labels": ...}:
+    its counts and its sha256 are null.
+    """
+    made = {file: isinstance(rows, list) for file, rows in files.items()}
+    train, test = (lists.counts(files[f], classes) if made[f] else None for f in list(files)[:2])
+    infos = {f: lists.info(x) if made[f] else {"sha256": None} | x for f, x in files.items()}
+    return {"train_counts": train, "test_counts": test, "files": infos}
+
+
+def write(folder: Path, files: Mapping[str, list[Row]], raw: dict[str, Any]) -> None:
+    """Write a split's list files and manifest.json into its folder."""
+    for file, rows in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(lists.content(rows))
+    (folder / "manifest.json").write_bytes(text(raw))
+
+
+def parse(found: Document, name: str, scale: str, official: Document | None = None) -> Split:
+    """The split of a manifest; InputError names the field that is wrong.
+
+    With `official`, the committed manifest, it must agree with that in all that is not null there.
+    Its list files lie beside it.
+    """
+    restricted = found.restriction(official)
+    if official is not None:
+        free = () if restricted is None else RESTRICTED
+        field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
+        if field:
+            raise InputError(
+                f"{found.path}: field {field}: not as in the manifest in splits/paper; "
+                f"{found.remedy}"
+            )
+    classes = found.texts("classes")
+    if found.text("name") != name or found.text("scale") != scale:
+        raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
+    setting = found.text("setting", tuple(GROUPS))
+    files = found.files()
+    left = {file: info.images for file, info in files.items()}
+    if restricted and left != {file: entry["images"][0] for file, entry in restricted.items()}:
+        raise found.bad("restriction.files", "the numbers of images in field files")
+    split = Split(
+        name=name,
+        scale=scale,
+        version=found.value("version", int, "an integer"),
+        setting=setting,
+        dataset=found.text("dataset", ("coco", "voc")),
+        protocol=found.value("protocol", dict, "an object"),
+        classes=classes,
+        groups=found.groups(GROUPS[setting], classes),
+        train_counts=found.counts("train_counts", len(classes)),
+        test_counts=found.counts("test_counts", len(classes)),
+        folder=found.path.parent,
+        files=files,
+        sha256=found.sha256,
+        restriction=restriction_text(restricted) if restricted else None,
+    )
+    if setting == "long-tailed":
+        # A restriction leaves the groups as they are: those of the official counts.
+        source = official if restricted and official else found
+        _check_groups(found, split, source.counts("train_counts", len(classes)))
+    return split
+
+
+def difference(found: Any, official: Any, field: str = "") -> str | None:
+    """The first field in which a manifest is not the official one with its nulls filled in."""
+    if official is None or found == official:
+        return None
+    if not isinstance(official, dict) or not isinstance(found, dict):
+        return field
+    if field and set(found) != set(official):
+        return field
+    for key, value in official.items():
+        inner = difference(found.get(key), value, f"{field}.{key}" if field else key)
+        if inner:
+            return inner
+    return None
+
+
+def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
+    """As "2 of 1,909 training and 128 of 5,000 test images"; episodes are added up.
+
+    `files`: a restriction's field: list file -> {"images": [kept, of how many]}.
+    """
+    sums: dict[str, list[int]] = {}
+    for file, entry in files.items():
+        kind = "episode" if file.startswith("episodes/") else file.removesuffix(".txt")
+        kind = {"train": "training", "base_train": "base", "novel_test": "test"}.get(kind, kind)
+        sums[kind] = [a + b for a, b in zip(sums.get(kind, (0, 0)), entry["images"], strict=True)]
+    order = [kind for kind in sums if kind != "test"] + ["test"] * ("test" in sums)
+    parts = [f"{sums[kind][0]:,} of {sums[kind][1]:,} {kind}" for kind in order]
+    return f"{', '.join(parts[:-1])} and {parts[-1]} images"
+
+
+def group_of(count: int) -> str:
+    """The long-tailed group of a class with so many training images."""
+    return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
+
+
+def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """The long-tailed groups of classes with so many training images each: class indices."""
+    groups = GROUPS["long-tailed"]
+    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
+
+
+def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
+    """Long-tailed groups must be those that the train counts give."""
+    for group, k in ((group, k) for group, members in split.groups.items() for k in members):
+        if group != (expected := group_of(counts[k])):
+            raise InputError(
+                f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
+                f"images is {expected}, not {group}; {found.remedy}"
+            )
