@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = out.add_argument
     add("--json", action="store_true", help="as JSON, each flag with the numbers it is about")
-    add("--file", type=Path, default=PATH, help="other numbers (default: benchmark/published.yaml)")
+    add("--file", type=Path, default=PATH, help="other numbers (default: the project's)")
     return out
 
 

@@ -1,4 +1,4 @@
-"""What each miniature image shows: samples the label sets and writes the world and split files.
+"""The label sets of the miniature's images, sampled; the world and split files made of them.
 
 `python -m benchmark.miniature.label_sets` rewrites `images/*.txt` and `splits/miniature/**` from
 statistics.json; `--statistics FOLDER` first recounts statistics.json in a folder of official lists.

@@ -1,4 +1,4 @@
-"""Statistics of the official label lists: derives `statistics.json` and reads it back.
+"""Statistics of the official label lists, kept in `statistics.json`: counted, written, read.
 
 The miniature's label sets are sampled from these numbers alone, so that no official list has to be
 in the repository. A set is described by its number of images, the positives of each class, a

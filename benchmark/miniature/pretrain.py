@@ -97,6 +97,7 @@ class Trainer:
         self.probe = _Probe()
 
     def run(self) -> None:
+        """Train to the last step, from the last checkpoint if there is one."""
         checkpoint = self.options.work / "checkpoint.pt"
         if checkpoint.exists():
             self._restore(torch.load(checkpoint, weights_only=True))

@@ -1,4 +1,4 @@
-"""Samples label sets with given class counts and labels per image, and about given pair counts."""
+"""Random label sets with given class counts and labels per image, and about given pair counts."""
 
 from __future__ import annotations
 

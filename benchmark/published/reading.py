@@ -1,4 +1,4 @@
-"""Reads published.yaml: every key known, every number a number, every name there."""
+"""The reader of published.yaml: every key known, every number a number, every name there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the datasets as their owners ship them; `python -m benchmark data-root check` checks them.
+"""Readers of COCO's and VOC's annotations, as their owners ship them.
 
 `Instances` reads COCO's annotations (instances JSON), the `voc_` functions Pascal VOC's (XML).
 """

@@ -1,4 +1,4 @@
-"""From official files to our lists and the manifest that describes them, split by split."""
+"""Our lists and manifests derived from the official files, by one rule a split."""
 
 from __future__ import annotations
 

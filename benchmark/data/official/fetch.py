@@ -1,4 +1,4 @@
-"""Gets the official files, over the network or from a folder, and makes our lists of them."""
+"""Fetching the official files, over the network or from a folder, and making our lists of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restricts fetched splits to the images that are there, for a trial on part of the data.
+"""Restriction of fetched splits to the images that are there, for a trial on part of the data.
 
 Every record and table of such a run says so; `fetch` restores the full lists.
 """

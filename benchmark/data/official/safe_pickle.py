@@ -1,4 +1,4 @@
-"""Reads pickles of nothing but whole numbers in lists and dictionaries, without unpickling them.
+"""A reader of pickles that hold whole numbers in lists and dictionaries, without unpickling them.
 
 Loading a pickle can run any code. Here the file is taken apart by `pickletools.genops`, which runs
 nothing, and the few opcodes that make lists, dictionaries and integers are carried out by hand; any

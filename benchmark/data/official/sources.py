@@ -33,6 +33,7 @@ class Source:
 
     @property
     def origin(self) -> str:
+        """Repository, commit and path, in words."""
         return f"repository {self.repository}, commit {self.commit}, path {self.path}"
 
     def place(self, root: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Puts a split's list files and manifest below a data root: the whole folder, or nothing of it."""
+"""The splits below a data root: each a whole folder of lists and manifest, or nothing of it."""
 
 from __future__ import annotations
 
@@ -85,9 +85,10 @@ def writable(root: Path) -> Iterator[None]:
 
 
 def pin(folder: Path, target: Path | None = None) -> None:
-    """Write `<target>/<split>/manifest.json`; the target is splits/paper of this repository.
+    """Write the committed manifests anew, `<target>/<split>/manifest.json`; for maintainers.
 
-    The files are those of `splits/paper/sources.tsv`, found below `folder` by their sha256.
+    The target is splits/paper of this repository unless given. The official files are those of
+    `splits/paper/sources.tsv`, found below `folder` by their sha256.
     """
     local = sources.Local(folder)
     target = target or splits.FOLDER / "paper"

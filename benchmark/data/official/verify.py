@@ -31,9 +31,8 @@ def verify(root: Path) -> None:
 
 def one(name: str, root: Path) -> str | None:
     """What a split is, None if it is not fetched; InputError if something of it is not right."""
-    for source in sources.captions().get(name, ()):
-        if os.path.exists(source.place(root)):
-            sources.verified([source], root)
+    captions = sources.captions().get(name, ())
+    sources.verified([each for each in captions if os.path.exists(each.place(root))], root)
     if not splits.is_fetched(name, root):
         origins = sources.of(splits.committed(name, "paper").raw)
         if any(os.path.exists(source.place(root)) for source in origins):

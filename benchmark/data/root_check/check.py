@@ -1,4 +1,4 @@
-"""Checks a data root for one split: what is there, what is missing, whether labels agree."""
+"""The checks of a data root for one split: what is there, what is missing, whether labels agree."""
 
 from __future__ import annotations
 

@@ -60,6 +60,7 @@ class Document:
 
     @property
     def sha256(self) -> str:
+        """Of the file's bytes: the split's identity."""
         return lists.sha256(self.content)
 
     def bad(self, field: str, wanted: str) -> InputError:
@@ -67,30 +68,35 @@ class Document:
         return InputError(f"{self.path}: field {field}: must be {wanted}; {self.remedy}")
 
     def value(self, field: str, kind: type, wanted: str) -> Any:
+        """The field's value, of this type."""
         value = self.raw.get(field)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise self.bad(field, wanted)
         return value
 
     def text(self, field: str, known: tuple[str, ...] = ()) -> str:
+        """A text, one of those known if there are any."""
         value = self.value(field, str, "a text")
         if known and value not in known:
             raise self.bad(field, " or ".join(known))
         return value
 
     def texts(self, field: str) -> tuple[str, ...]:
+        """A list of different texts."""
         value = self.value(field, list, "a list of texts")
         if not value or not all(isinstance(v, str) for v in value) or len(set(value)) < len(value):
             raise self.bad(field, "a list of different texts")
         return tuple(value)
 
     def counts(self, field: str, size: int) -> tuple[int, ...]:
+        """A list of `size` whole numbers, none below 0."""
         value = self.value(field, list, "a list of integers")
         if len(value) != size or not all(type(v) is int and v >= 0 for v in value):
             raise self.bad(field, f"a list of {size} integers, one for each class")
         return tuple(value)
 
     def groups(self, wanted: tuple[str, ...], classes: tuple[str, ...]) -> dict[str, tuple]:
+        """Group -> class indices, ascending; the groups share out all classes."""
         value = self.value("groups", dict, "an object")
         members = [v for group in value.values() for v in (group if type(group) is list else [0])]
         if tuple(value) != wanted or sorted(map(str, members)) != sorted(classes):
@@ -98,6 +104,7 @@ class Document:
         return {g: tuple(sorted(classes.index(c) for c in value[g])) for g in wanted}
 
     def files(self) -> dict[str, FileInfo]:
+        """List file -> what the manifest says of it."""
         value = self.value("files", dict, "an object")
         infos = {}
         for name, entry in value.items():
