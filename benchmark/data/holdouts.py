@@ -46,12 +46,10 @@ def quarter(rows: list[Row], classes: int) -> tuple[list[Row], list[Row]]:
 def few_shot(split: Split, rows: list[Row], shots: int, episode: int) -> tuple:
     """(base classes, novel classes, base rows, train rows, test rows), all of base_train's `rows`.
 
-    Every fourth base class plays novel.
-
-    Counting starts at the second class, since the first of COCO's, person, is in half of the
-    images. Images with a pseudo-novel class are left out of the base stage, as they are needed for
-    the episode and the test; their other labels are masked, on VOC too, where dropping them would
-    leave a class such as diningtable without images.
+    Every fourth base class plays novel, from the second on, since the first of COCO's, person, is
+    in half of the images. Images with a pseudo-novel class are left out of the base stage, as they
+    are needed for the episode and the test; their other labels are masked, on VOC too, where
+    dropping them would leave a class such as diningtable without images.
     """
     novel, pool = pseudo_novel(split, rows)
     base = tuple(k for k in split.groups["base"] if k not in novel)

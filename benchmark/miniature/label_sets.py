@@ -73,34 +73,27 @@ def coco(facts: dict) -> dict[str, list[Row]]:
 
 def voc(facts: dict) -> dict[str, list[Row]]:
     """The images in VOC's folders; `facts` is statistics.json."""
-    train, test = census(facts, "voc-lt-train"), census(facts, "voc2007-test")
+    names = ("voc-lt-train", "voc2007-trainval-easy", "voc2007-test")
+    train, easy, test = (census(facts, name) for name in names)
     matrices = {
         "VOC2012_trainval": _sample("VOC2012_trainval", train, train.images),
-        "VOC2007_trainval": _sample(
-            "VOC2007_trainval", census(facts, "voc2007-trainval-easy"), 2250
-        ),
+        "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
         "VOC2007_test": _sample("VOC2007_test", test, 2476),
     }
-    marks = {
-        name: difficult_only(
-            facts, matrix, rng(f"{name} difficult"), on_top=name == "VOC2007_trainval"
-        )
-        for name, matrix in matrices.items()
-    }
+    marks = {name: difficult_only(facts, matrix, name) for name, matrix in matrices.items()}
     matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]
     paths = _voc_paths(matrices)
     return {name: _rows(paths[name], m, marks[name]) for name, m in matrices.items()}
 
 
-def difficult_only(
-    facts: dict, matrix: np.ndarray, rng: np.random.Generator, on_top: bool
-) -> np.ndarray:
-    """Labels (N, C) of classes that are in an image as difficult objects only.
+def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
+    """Labels (N, C) of classes that are in an image of a set as difficult objects only.
 
-    They are drawn from the positives of `matrix` (N, C), so that every image keeps a definite one,
-    or, where those are all definite, put `on_top` of them. Rates, and the classes that they are
-    beside, are those of VOC2007 test (nothing else is known).
+    They are drawn from the positives of `matrix` (N, C), so that every image keeps a definite one;
+    those of VOC2007 trainval are all definite, and get difficult ones on top. Rates, and the
+    classes that they are beside, are those of VOC2007 test (nothing else is known).
     """
+    draw, on_top = rng(f"{name} difficult"), name == "VOC2007_trainval"
     everything, known = census(facts, "voc2007-test"), facts["difficult_only"]
     shares = np.array(known["counts"]) / everything.counts
     beside = np.zeros_like(everything.pairs)
@@ -117,7 +110,7 @@ def difficult_only(
             definite = matrix - marks
             able = (labels > 0) & (definite.sum(1) > 1)
         number = int(np.rint(share * labels.sum()))
-        marks[_pick(able * (definite @ weight[index] + 1e-6), number, rng), index] = 1
+        marks[_pick(able * (definite @ weight[index] + 1e-6), number, draw), index] = 1
     return marks
 
 
@@ -127,9 +120,8 @@ def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarr
 
 
 def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:
-    counts, sizes, pairs = sampling.scaled(source, images, floor)
-    proposals = PROPOSALS * len(counts) // 80
-    return sampling.sample(counts, sizes, pairs, rng(name), proposals)
+    targets = sampling.scaled(source, images, floor)
+    return sampling.sample(*targets, rng(name), PROPOSALS * len(source.counts) // 80)
 
 
 def _until(matrix: np.ndarray, classes: tuple[int, ...], holding: int, others: int) -> np.ndarray:

@@ -82,29 +82,24 @@ class Checked:
         number = f"{there:,}" if there >= part.count else f"{there:,} of {part.count:,}"
         paths = dict.fromkeys(line.path for line in lines)
         absent = self._absent(paths)
+        what = f"{part.images} has {number} images"
         if absent:
-            yield Finding(
-                "missing",
-                f"images: {len(absent):,} of {len(paths):,} listed images, first {absent[0]}; "
-                f"{part.images} has {number} images: {self._get(part.archive)}",
-            )
+            first = f"{len(absent):,} of {len(paths):,} listed images, first {absent[0]}"
+            yield Finding("missing", f"images: {first}; {what}: {self._get(part.archive)}")
         elif paths:
-            listed = f"all {len(paths):,} listed are there"
-            yield Finding("ok", f"images: {part.images} has {number} images; {listed}")
+            yield Finding("ok", f"images: {what}; all {len(paths):,} listed are there")
         else:
-            mark = "ok" if there >= part.count else "note"
-            yield Finding(mark, f"images: {part.images} has {number} images")
+            yield Finding("ok" if there >= part.count else "note", f"images: {what}")
 
     def _labels(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
         coco, place = part.size is not None, f"annotations: {part.annotations}"
         names = self.root.names("annotations" if coco else part.annotations)
         if names is None or (coco and PurePosixPath(part.annotations).name not in names):
             # The episodes of coco-fs cannot be decoded without them; all else runs.
-            if self.name == "coco-fs" and self.split is None:
-                yield Finding("missing", f"{place}: {self._get(part.annotations_archive)}")
-            else:
-                how = self._get(part.annotations_archive)
-                yield Finding("note", f"{place}: {NOT_COMPARED}: {how}")
+            needed = self.name == "coco-fs" and self.split is None
+            what = place if needed else f"{place}: {NOT_COMPARED}"
+            how = self._get(part.annotations_archive)
+            yield Finding("missing" if needed else "note", f"{what}: {how}")
         elif coco:
             yield from self._coco(part, lines, place)
         else:
