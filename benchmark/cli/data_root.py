@@ -6,6 +6,7 @@ Exit code 0 if all tasks asked for are ready, else 2.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -43,9 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(flags: argparse.Namespace) -> int:
-    folder = environment.data_root(flags.data_root)
-    if folder is None:
-        raise InputError("--data-root: name the folder with COCO and VOC; see docs/paper-scale.md")
+    folder = environment.given_data_root(flags.data_root)
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     wanted = [name for part in flags.tasks or tasks.TASKS for name in part.split(",") if name]
@@ -58,8 +57,9 @@ def _check(flags: argparse.Namespace) -> int:
     for split, names in members.items():
         print(f"\n{split} (tasks: {', '.join(names)})")
         checked = Checked(root, split)
+        decoded = caught(_decoded(checked, flags.workers)) if flags.decode else ()
         found = []
-        for finding in _findings(checked, flags):
+        for finding in itertools.chain(checked.findings(), decoded):
             print(f"  {finding.mark:8}{finding.text}", flush=True)
             found.append(finding)
         verdicts |= dict.fromkeys(names, _verdict(checked, found))
@@ -67,12 +67,6 @@ def _check(flags: argparse.Namespace) -> int:
     for name, verdict in verdicts.items():
         print(f"{name}: {verdict}")
     return 0 if all(verdict.startswith("ready") for verdict in verdicts.values()) else 2
-
-
-def _findings(checked: Checked, flags: argparse.Namespace) -> Iterator[Finding]:
-    yield from checked.findings()
-    if flags.decode:
-        yield from caught(_decoded(checked, flags.workers))
 
 
 def _verdict(checked: Checked, findings: list[Finding]) -> str:
@@ -89,7 +83,6 @@ def _verdict(checked: Checked, findings: list[Finding]) -> str:
 
 
 def _decoded(checked: Checked, workers: int | None) -> Iterator[Finding]:
-    from benchmark.common.environment import cores
     from benchmark.data.root_check import decode
 
     paths = [checked.root.path / path for path in checked.present()]
@@ -101,7 +94,7 @@ def _decoded(checked: Checked, workers: int | None) -> Iterator[Finding]:
             end = "\n" if count == len(paths) else ""
             print(f"\r  {count:,} of {len(paths):,} images", end=end, file=sys.stderr, flush=True)
 
-    errors, kinds = decode.decode(paths, workers or cores(), progress)
+    errors, kinds = decode.decode(paths, workers or environment.cores(), progress)
     counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in decode.KINDS)
     read = f"decoding: {len(paths) - len(errors):,} of {len(paths):,} images, {counts}"
     yield Finding("ok" if not errors else "note", read)

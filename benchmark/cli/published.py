@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.cli.parser import Parser, guarded
 from benchmark.published.audit import audit
-from benchmark.published.flags import Check
+from benchmark.published.flags import Check, Flag
 from benchmark.published.model import Published
 from benchmark.published.reading import PATH, load
 
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = out.add_argument
     add("--json", action="store_true", help="as JSON, each flag with the numbers it is about")
-    add("--file", type=Path, default=PATH, help="other numbers (default: benchmark/published.yaml)")
+    add("--file", type=Path, default=PATH, help="other numbers (default: the project's)")
     return out
 
 
@@ -62,16 +62,7 @@ def as_json(data: Published, checks: Sequence[Check]) -> dict:
     table, row, task, column, printed and logged (null without a log)."""
     return {
         "checks": [
-            {
-                "name": check.name,
-                "rule": check.rule,
-                "tested": check.tested,
-                "flags": [
-                    {"text": flag.text, "cells": [_cell(data, spot) for spot in flag.spots]}
-                    for flag in check.flags
-                ],
-            }
-            for check in checks
+            vars(check) | {"flags": [_flag(data, flag) for flag in check.flags]} for check in checks
         ],
         "unprinted": [
             {"log": run.log, "task": run.task, "values": dict(run.values), "note": run.note}
@@ -81,16 +72,14 @@ def as_json(data: Published, checks: Sequence[Check]) -> dict:
     }
 
 
-def _cell(data: Published, spot) -> dict:
-    row = data.tables[spot.table].rows[spot.row]
-    return {
-        "table": spot.table,
-        "row": spot.row,
-        "task": spot.place.task,
-        "column": spot.place.column,
-        "printed": row.printed.get(spot.place),
-        "logged": row.logged.get(spot.place),
-    }
+def _flag(data: Published, flag: Flag) -> dict:
+    cells = []
+    for table, name, place in flag.spots:
+        row = data.tables[table].rows[name]
+        cell = {"table": table, "row": name, "task": place.task, "column": place.column}
+        numbers = {"printed": row.printed.get(place), "logged": row.logged.get(place)}
+        cells.append(cell | numbers)
+    return {"text": flag.text, "cells": cells}
 
 
 def _item(text: str, width: int) -> list[str]:

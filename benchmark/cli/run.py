@@ -163,7 +163,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     cache = environment.cache()
     files.check_writable(folder.records, f"--results-dir {flags.results_dir}")
     files.check_writable(cache, "$CIMLIC_CACHE")
-    files.check(folder.locks)
+    files.check_lockable(folder.locks)
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
         stale |= files.file_times(cache / "states", ".safetensors")

@@ -71,9 +71,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
 
 
 def _root(flag: str | None) -> Path:
-    root = environment.data_root(flag)
-    if root is None:
-        raise InputError("--data-root: name the folder with COCO and VOC; see docs/paper-scale.md")
+    root = environment.given_data_root(flag)
     try:
         os.listdir(root)
     except OSError as error:

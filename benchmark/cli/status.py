@@ -53,7 +53,7 @@ def status(plan: Plan, records: store.RecordStore) -> str:
     for unit in failed:
         lines.append(f"  {unit.text}: {records.failed[unit.key].get('error')}")
         lines.append(f"    traceback: {records.folder.error(unit)}")
-    return "\n".join([*lines, "", f"locks: {files.kind()} in {records.folder.locks}"])
+    return "\n".join([*lines, "", f"locks: {files.lock_kind()} in {records.folder.locks}"])
 
 
 def _cell(counts: Counter | None) -> str:

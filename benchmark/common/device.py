@@ -1,4 +1,4 @@
-"""To the device that computes, without waiting for what it still has to do."""
+"""Moving tensors to a GPU without waiting for it: from pinned memory, in its own queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from torch import Tensor
 
 
 def to_device(tensor: Tensor, device: str | torch.device) -> Tensor:
-    """The tensor on the device. From ordinary memory a copy to a GPU would wait for its queue."""
+    """The tensor on the device; from the CPU to a GPU by way of pinned memory.
+
+    A copy from ordinary memory would make the CPU wait until the GPU has done all that is queued.
+    """
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

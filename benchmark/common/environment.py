@@ -1,4 +1,4 @@
-"""Where things lie and what the machine has: repository, cache, data root, locks, cores, memory.
+"""The environment: folders (repository, cache, data root, locks), cores, free memory.
 
 The only file that reads the CIMLIC_ variables. Brings nothing heavy.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from benchmark.common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 GIB = 1024**3
@@ -21,6 +23,14 @@ def data_root(flag: str | None = None) -> Path | None:
     """--data-root, or $CIMLIC_DATA_ROOT, or None: the miniature."""
     given = flag or os.environ.get("CIMLIC_DATA_ROOT")
     return Path(given).expanduser().resolve() if given else None
+
+
+def given_data_root(flag: str | None = None) -> Path:
+    """The same; InputError if there is none, for commands that the miniature is no use to."""
+    root = data_root(flag)
+    if root is None:
+        raise InputError("--data-root: name the folder with COCO and VOC; see docs/paper-scale.md")
+    return root
 
 
 def lock_dir() -> Path | None:

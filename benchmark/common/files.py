@@ -1,4 +1,8 @@
-"""Locks between processes and machines: the operating system's, freed when their holder dies."""
+"""Whole files and locks: atomic writing, times of files, what may be read and written, file locks.
+
+Locks are the operating system's: freed when their holder dies, seen by every process and, where
+the file system can, every machine.
+"""
 
 from __future__ import annotations
 
@@ -12,52 +16,6 @@ from pathlib import Path
 import filelock
 
 from benchmark.common.errors import InputError
-
-
-def lock(path: Path) -> filelock.BaseFileLock:
-    """The one kind of lock in use: the operating system's, freed when its process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = inspect.signature(filelock.FileLock.__init__).parameters
-    hard = {"fallback_to_soft": False} if "fallback_to_soft" in known else {}
-    return filelock.FileLock(str(path), **hard)
-
-
-@contextlib.contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Whether this process got the lock file at once; it is held until the end of the block."""
-    held = lock(path)
-    try:
-        held.acquire(timeout=0)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        held.release()
-
-
-def is_claimed(path: Path) -> bool:
-    """Whether some process holds the lock file. Makes no file."""
-    if not path.exists():
-        return False
-    with claimed(path) as mine:
-        return not mine
-
-
-def check(folder: Path) -> None:
-    """InputError if the file system of the lock files has no locks."""
-    try:
-        with claimed(folder / ".probe.lock"):
-            pass
-    except (OSError, NotImplementedError) as error:
-        remedy = "set CIMLIC_LOCK_DIR to a folder on a disk that can lock"
-        raise InputError(f"{folder}: no lock can be taken ({error}); {remedy}") from None
-
-
-def kind() -> str:
-    """`UnixFileLock`, `WindowsFileLock` or, where nothing better works, `SoftFileLock`."""
-    return filelock.FileLock.__name__
 
 
 @contextlib.contextmanager
@@ -99,7 +57,7 @@ def check_readable(root: Path | None) -> None:
 
 
 def check_writable(folder: Path, what: str) -> None:
-    """InputError if no file can be made in the folder."""
+    """InputError, which names the folder as `what`, if no file can be made in it."""
     probe = folder / f".probe-{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,3 +66,49 @@ def check_writable(folder: Path, what: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{what}: cannot be written ({reason}); name another folder") from None
+
+
+def check_lockable(folder: Path) -> None:
+    """InputError if the file system of the lock files has no locks."""
+    try:
+        with claimed(folder / ".probe.lock"):
+            pass
+    except (OSError, NotImplementedError) as error:
+        remedy = "set CIMLIC_LOCK_DIR to a folder on a disk that can lock"
+        raise InputError(f"{folder}: no lock can be taken ({error}); {remedy}") from None
+
+
+def lock(path: Path) -> filelock.BaseFileLock:
+    """A file lock, not yet taken; never a mere mark that a killed process would leave behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = inspect.signature(filelock.FileLock.__init__).parameters
+    hard = {"fallback_to_soft": False} if "fallback_to_soft" in known else {}
+    return filelock.FileLock(str(path), **hard)
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether this process got the lock file at once; it is held until the end of the block."""
+    held = lock(path)
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        held.release()
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether some process holds the lock file. Makes no file."""
+    if not path.exists():
+        return False
+    with claimed(path) as mine:
+        return not mine
+
+
+def lock_kind() -> str:
+    """`UnixFileLock`, `WindowsFileLock` or, where nothing better works, `SoftFileLock`."""
+    return filelock.FileLock.__name__

@@ -1,4 +1,4 @@
-"""What a thing is, as a digest: canonical JSON, seeds by purpose, a file's sha256. No torch."""
+"""Identities as digests: canonical JSON, seeds by purpose, a file's sha256. No torch."""
 
 from __future__ import annotations
 

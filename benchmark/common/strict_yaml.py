@@ -67,8 +67,10 @@ class Fields:
             return default
         return typed(self.data[key], kind, f"{self.where}: {key}")
 
-    def items(self, key: str, kind: type) -> tuple:
+    def items(self, key: str, kind: type, default: tuple | None = None) -> tuple:
         """The field as a tuple: a list with at least one entry, all of one type, none twice."""
+        if self.data.get(key) is None and default is not None:
+            return default
         values = self.get(key, list)
         values = [typed(v, kind, f"{self.where}: {key}[{i}]") for i, v in enumerate(values)]
         if not values or len(set(values)) < len(values):

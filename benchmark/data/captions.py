@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -44,26 +43,21 @@ def miniature_file(root: Path, split: str, part: str) -> Path:
 
 def _known(split: Split, root: Path, part: str) -> Mapping[str, str] | None:
     """Captions by path below the data root; None where there are none."""
+    source = None
     if split.scale == "miniature":
         path = miniature_file(root, split.name, part)
-        return _lines(path, _stamp(path)) if path.is_file() else None
-    if split.name == "coco-fs":
+    elif split.name == "coco-fs":
         path = Path(root) / COCO2014
-        return _coco(path, _stamp(path)) if path.is_file() else None
-    for source in sources.captions().get(split.name, ()):
-        path = source.place(Path(root))
-        if not path.is_file():
-            return None
-        if not source.here(Path(root)):
-            raise InputError(f"{path}: sha256 differs; run python -m benchmark splits fetch")
-        return _lines(path, _stamp(path))
-    return None
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Changes with the file, so that what was read of it can be kept."""
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+    else:
+        source = next(iter(sources.captions().get(split.name, ())), None)
+        path = source.place(Path(root)) if source else None
+    if path is None or not path.is_file():
+        return None
+    if source and not source.here(Path(root)):
+        raise InputError(f"{path}: sha256 differs; run python -m benchmark splits fetch")
+    found = path.stat()  # changes with the file, so that what was read of it can be kept
+    read = _coco if path.name.endswith(".json") else _lines
+    return read(path, (found.st_size, found.st_mtime_ns))
 
 
 @lru_cache(maxsize=4)
@@ -81,18 +75,14 @@ def _lines(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
 @lru_cache(maxsize=1)
 def _coco(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
     """COCO's captions of train2014 by path below the data root, those of one image joined."""
-    told: dict[int, list[str]] = defaultdict(list)
+    texts: dict[int, list[str]] = defaultdict(list)
     try:
         content = json.loads(path.read_bytes())
         names = {row["id"]: row["file_name"] for row in content["images"]}
         for row in content["annotations"]:
-            told[row["image_id"]].append(_sentence(row["caption"]))
-        return {f"train2014/{names[n]}": " ".join(parts) for n, parts in told.items()}
+            text = " ".join(row["caption"].split())
+            texts[row["image_id"]].append(text if text.endswith((".", "!", "?")) else f"{text}.")
+        return {f"train2014/{names[n]}": " ".join(parts) for n, parts in texts.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not COCO's captions ({reason}); unpack them again") from None
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text if text.endswith((".", "!", "?")) else f"{text}."

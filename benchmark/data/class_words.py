@@ -24,12 +24,10 @@ class ClassWords:
 @cache
 def load() -> dict[str, ClassWords]:
     """COCO's name -> its words, in COCO's class order."""
-    text = PATH.read_text(encoding="utf-8")
+    known = yaml.safe_load(PATH.read_text(encoding="utf-8"))
     return {
-        name: ClassWords(
-            name, entry.get("voc"), tuple(entry.get("words", ())), tuple(entry.get("also", ()))
-        )
-        for name, entry in yaml.safe_load(text).items()
+        name: ClassWords(name, x.get("voc"), tuple(x.get("words", ())), tuple(x.get("also", ())))
+        for name, x in known.items()
     }
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 
 from benchmark.common.errors import InputError
-from benchmark.data.splits import Row, Split
+from benchmark.data.splits import Row, Split, lists
 
 VERSION = 1  # raise when the rules change: part of the tasks' identity
 
 
 def identity(split_sha256: str) -> str:
     """The identity of a hold-out's data: the split's sha256 and the rules' version."""
-    return _digest(f"{split_sha256} holdout {VERSION}")
+    return lists.sha256(f"{split_sha256} holdout {VERSION}".encode())
 
 
 def quarter(rows: list[Row], classes: int) -> tuple[list[Row], list[Row]]:
@@ -47,12 +46,10 @@ def quarter(rows: list[Row], classes: int) -> tuple[list[Row], list[Row]]:
 def few_shot(split: Split, rows: list[Row], shots: int, episode: int) -> tuple:
     """(base classes, novel classes, base rows, train rows, test rows), all of base_train's `rows`.
 
-    Every fourth base class plays novel.
-
-    Counting starts at the second class, since the first of COCO's, person, is in half of the
-    images. Images with a pseudo-novel class are left out of the base stage, as they are needed for
-    the episode and the test; their other labels are masked, on VOC too, where dropping them would
-    leave a class such as diningtable without images.
+    Every fourth base class plays novel, from the second on, since the first of COCO's, person, is
+    in half of the images. Images with a pseudo-novel class are left out of the base stage, as they
+    are needed for the episode and the test; their other labels are masked, on VOC too, where
+    dropping them would leave a class such as diningtable without images.
     """
     novel, pool = pseudo_novel(split, rows)
     base = tuple(k for k in split.groups["base"] if k not in novel)
@@ -66,8 +63,7 @@ def few_shot(split: Split, rows: list[Row], shots: int, episode: int) -> tuple:
 def pseudo_novel(split: Split, rows: list[Row]) -> tuple[tuple[int, ...], list[Row]]:
     """Every fourth base class from the second on, and base_train's rows of them alone."""
     novel = split.groups["base"][1::4]
-    held = ((path, tuple(k for k in labels if k in novel)) for path, labels in rows)
-    return novel, [row for row in held if row[1]]
+    return novel, lists.only(rows, novel)
 
 
 def _episode(
@@ -93,8 +89,4 @@ def _episode(
 
 
 def _shuffled(rows: list[Row], purpose: str) -> list[Row]:
-    return sorted(rows, key=lambda row: _digest(f"{purpose} {row[0]}"))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sorted(rows, key=lambda row: lists.sha256(f"{purpose} {row[0]}".encode()))

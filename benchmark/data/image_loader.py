@@ -1,4 +1,4 @@
-"""Reads image files with all cores: PIL decodes and resizes outside Python's one-thread lock."""
+"""The image loader: threads read files, as PIL decodes and resizes outside Python's global lock."""
 
 from __future__ import annotations
 
@@ -39,34 +39,25 @@ class Loader:
 
         The result, called, waits for them and returns (B, 3, S, S) uint8.
         """
-        view = self._view(images, augment, seed)
-        read = self.pool.map(lambda pair: view(*pair), wanted)
-        return lambda: np.stack(list(read))
+        steps = augmentation.parse(augment)
+
+        def read(pair: tuple[int, int]) -> np.ndarray:
+            row, view = pair
+            dice = augmentation.dice_of(steps, images.paths[row], view, seed)
+            picture = read_image(images.root / images.paths[row])
+            return array(steps.view(picture, self.size, self.preprocess, dice))
+
+        found = self.pool.map(read, wanted)
+        return lambda: np.stack(list(found))
 
     def batches(
         self, images: ImageList, view: int, augment: str, seed: int, size: int
     ) -> Iterator[np.ndarray]:
         """One view of every picture, `size` at a time, the next ones read while one is in use."""
-        make = self._view(images, augment, seed)
-        parts = [range(start, start + size) for start in range(0, len(images), size)]
-        parts = [range(part.start, min(part.stop, len(images))) for part in parts]
-
-        def read(part: range):
-            return self.pool.map(lambda row: make(row, view), part)
-
-        upcoming = [read(part) for part in parts[:1]]
-        for part in [*parts[1:], range(0)]:
-            current = upcoming.pop()
-            upcoming.append(read(part))
-            yield np.stack(list(current))
-
-    def _view(self, images: ImageList, augment: str, seed: int) -> Callable[[int, int], np.ndarray]:
-        steps = augmentation.parse(augment)
-
-        def make(row: int, view: int) -> np.ndarray:
-            path = images.paths[row]
-            dice = augmentation.dice_of(steps, path, view, seed)
-            picture = read_image(images.root / path)
-            return array(steps.view(picture, self.size, self.preprocess, dice))
-
-        return make
+        wanted = [(row, view) for row in range(len(images))]
+        parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        ahead = [self.begin(images, part, augment, seed) for part in parts[:1]]
+        for part in parts[1:]:
+            ahead.append(self.begin(images, part, augment, seed))
+            yield ahead.pop(0)()
+        yield from (reading() for reading in ahead)

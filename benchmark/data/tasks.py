@@ -103,20 +103,12 @@ def info(name: str, split_sha256: str) -> TaskInfo:
 def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
     split_name, shots, holdout = split_of(name)
-    _check_episode(name, shots, episode)
+    if shots is None and episode is not None:
+        raise InputError(f"task {name}: has no episodes; leave the episode out")
+    if shots is not None and episode not in range(1, EPISODES + 1):
+        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
     split = splits.read(split_name, scale, root)
-    base_rows: list[Row] | None = None
-    if shots is None:
-        base, classes, groups = (), tuple(range(len(split.classes))), split.groups
-        train, test = _long_tailed_rows(split, holdout)
-    else:
-        if holdout:
-            rows = _entries(split, "base_train.txt")
-            drawn = holdouts.few_shot(split, rows, shots, episode)
-        else:
-            drawn = _few_shot_rows(split, shots, episode)
-        base, classes, base_rows, train, test = drawn
-        groups = {"novel": tuple(range(len(classes)))}
+    base, classes, base_rows, train, test = _rows(split, shots, episode, holdout)
 
     def labelled(
         rows: list[Row], indices: tuple[int, ...], captions_of: str | None = None
@@ -126,16 +118,15 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         texts = captions.of(split, rows, Path(root), captions_of) if captions_of else None
         return LabelledImages(images, _matrix(rows, indices), names, texts)
 
-    few_shot_part = "holdout" if holdout else "episodes"
-
+    part = "train" if shots is None else "holdout" if holdout else "episodes"
     return Task(
         name=name,
         setting=split.setting,
         dataset=split.dataset,
         scale=scale,
         class_names=tuple(split.classes[k] for k in classes),
-        groups=groups,
-        train=labelled(train, classes, "train" if shots is None else few_shot_part),
+        groups=split.groups if shots is None else {"novel": tuple(range(len(classes)))},
+        train=labelled(train, classes, part),
         test=labelled(test, classes),
         base=None if base_rows is None else labelled(base_rows, base, "base_train"),
         shots=shots,
@@ -164,23 +155,16 @@ def check_files(task: Task) -> None:
             )
 
 
-def _check_episode(name: str, shots: int | None, episode: int | None) -> None:
-    if shots is None and episode is not None:
-        raise InputError(f"task {name}: has no episodes; leave the episode out")
-    if shots is not None and episode not in range(1, EPISODES + 1):
-        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
-
-
-def _long_tailed_rows(split: Split, holdout: bool) -> tuple[list[Row], list[Row]]:
-    train = _entries(split, "train.txt")
-    if holdout:
-        return holdouts.quarter(train, len(split.classes))
-    return train, _entries(split, "test.txt")
-
-
-def _few_shot_rows(split: Split, shots: int, episode: int) -> tuple:
-    """(base classes, novel classes, base rows, train rows, test rows)."""
+def _rows(split: Split, shots: int | None, episode: int | None, holdout: bool) -> tuple:
+    """(base classes, classes, base rows or None, train rows, test rows)."""
+    if shots is None:
+        train, classes = _entries(split, "train.txt"), tuple(range(len(split.classes)))
+        if holdout:
+            return (), classes, None, *holdouts.quarter(train, len(classes))
+        return (), classes, None, train, _entries(split, "test.txt")
     base = _entries(split, "base_train.txt")
+    if holdout:
+        return holdouts.few_shot(split, base, shots, episode)
     train = _entries(split, f"episodes/{shots}-shot-{episode:02d}.txt")
     test = _entries(split, "novel_test.txt")
     return split.groups["base"], split.groups["novel"], base, train, test

@@ -1,4 +1,4 @@
-"""Builds the miniature data root once: pictures and annotations in COCO's and VOC's own layouts."""
+"""The miniature data root, built once: pictures and annotations in COCO's and VOC's layouts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from filelock import FileLock
@@ -20,6 +19,7 @@ from benchmark.data.captions import miniature_file
 from benchmark.data.splits import Row, Split
 from benchmark.miniature import captions, concepts, label_sets, scenes
 from benchmark.miniature.label_sets import VERSION
+from benchmark.miniature.scenes import Placed
 
 _HERE = Path(__file__).parent
 _SENTENCES = {"coco": 5, "voc": 1}  # of a caption, as in the published ones
@@ -31,12 +31,7 @@ _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _CROWD = 3  # of one class, the instances from this one on are flagged iscrowd
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """A rendered image: path below the root and its objects as plain data."""
-
-    path: str
-    objects: list[dict]
+Pictures = dict[str, list[Placed]]  # rendered images: path below the root -> what is drawn there
 
 
 def built(cache: Path) -> Path | None:
@@ -72,8 +67,11 @@ def ensure(cache: Path) -> Path:
 
 
 def build(root: Path, workers: int | None = None) -> None:
-    """Render every image of the world files below `root` and write the annotations."""
-    sets = {path.stem: _read(path.stem) for path in sorted(label_sets.IMAGES.glob("*.txt"))}
+    """Render every image of the world files below `root`; write the annotations and captions.
+
+    workers   processes, by default one a core and at most 8; the bytes do not depend on it
+    """
+    sets = {path.stem: _read(path.stem) for path in _world_files()}
     jobs = [
         (root, rows[start : start + _CHUNK])
         for rows in sets.values()
@@ -87,9 +85,9 @@ def build(root: Path, workers: int | None = None) -> None:
         wanted = [(name, _VARIANTS, VERSION) for name in names]
         bank = dict(zip(names, pool.starmap(scenes.instances, wanted, chunksize=1), strict=True))
     with context.Pool(workers, _start_worker, [bank]) as pool:
-        pictures = {p.path: p for part in pool.starmap(_render, jobs, chunksize=1) for p in part}
+        pictures = dict(pair for part in pool.starmap(_render, jobs, chunksize=1) for pair in part)
     for name, rows in sets.items():
-        chosen = [pictures[path] for path, *_ in rows]
+        chosen = {path: pictures[path] for path, *_ in rows}
         if name.startswith("VOC"):
             _write_voc(root, name, chosen)
         else:
@@ -98,7 +96,7 @@ def build(root: Path, workers: int | None = None) -> None:
 
 
 def write_captions(root: Path) -> None:
-    """What people might say of the training images: a file for each kind of list of each split.
+    """Write the captions of the training images: a file for each kind of list of each split.
 
     Lines are `<path> <caption>`, as in the files that LMPT publishes. A caption speaks of the
     labels that the list gives an image: those of the base classes, of the novel ones, or all.
@@ -129,12 +127,13 @@ def _training_rows(split: Split) -> dict[str, set[Row]]:
 
 def _digest() -> str:
     """Changes with everything that decides how a picture looks."""
-    digest = hashlib.sha256()
     names = ("concepts.yaml", "scenes.py", "sprites.py", "captions.py", "build.py")
-    files = [*(_HERE / name for name in names), class_words.PATH]
-    for path in [*files, *sorted(label_sets.IMAGES.glob("*.txt"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:10]
+    files = [*(_HERE / name for name in names), class_words.PATH, *_world_files()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
+
+
+def _world_files() -> list[Path]:
+    return sorted(label_sets.IMAGES.glob("*.txt"))
 
 
 def _read(name: str) -> list[tuple[str, list[str], frozenset[str]]]:
@@ -155,11 +154,11 @@ def _start_worker(bank: scenes.Bank) -> None:
     _bank.update(bank)
 
 
-def _render(root: Path, rows: list) -> list[_Picture]:
-    return [_render_one(root, *row) for row in rows]
+def _render(root: Path, rows: list) -> list[tuple[str, list[Placed]]]:
+    return [(row[0], _render_one(root, *row)) for row in rows]
 
 
-def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -> _Picture:
+def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -> list[Placed]:
     """Draw one image; all that is random in it derives from the version and its path."""
     seed = hashlib.sha256(f"{VERSION}/{path}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(seed, np.uint32))
@@ -167,30 +166,30 @@ def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -
     names = sorted(names, key=lambda name: name in hard)
     image, placed = scenes.compose(names, scenes.BENCHMARK, _bank, rng, hard)
     image.save(root / path, quality=_QUALITY)
-    return _Picture(path, [vars(p) for p in placed])
+    return placed
 
 
-def _write_coco(path: Path, pictures: list[_Picture]) -> None:
+def _write_coco(path: Path, pictures: Pictures) -> None:
+    """An instances JSON file; the image ids are those in the file names."""
     ids = [i for i in range(1, 91) if i not in _GAPS]
     category = dict(zip(concepts.load(), ids, strict=True))
     images, annotations = [], []
-    for picture in pictures:
-        name = os.path.basename(picture.path)
+    side = scenes.SIDE
+    for file, objects in pictures.items():
+        name = os.path.basename(file)
         image_id = int(name.split("_")[-1].split(".")[0])
-        images.append(
-            {"id": image_id, "file_name": name, "width": scenes.SIDE, "height": scenes.SIDE}
-        )
-        seen: dict[str, int] = {}
-        for item in picture.objects:
-            seen[item["name"]] = seen.get(item["name"], 0) + 1
+        images.append({"id": image_id, "file_name": name, "width": side, "height": side})
+        seen: Counter[str] = Counter()
+        for item in objects:
+            seen[item.name] += 1
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": category[item["name"]],
-                    "bbox": list(item["box"]),
-                    "area": item["area"],
-                    "iscrowd": int(seen[item["name"]] >= _CROWD),
+                    "category_id": category[item.name],
+                    "bbox": item.box,
+                    "area": item.area,
+                    "iscrowd": int(seen[item.name] >= _CROWD),
                 }
             )
     categories = [
@@ -198,52 +197,44 @@ def _write_coco(path: Path, pictures: list[_Picture]) -> None:
         for c in concepts.load().values()
     ]
     info = {"description": f"CI-MLIC miniature, version {VERSION}: rendered, not COCO"}
-    document = {
-        "info": info,
-        "images": images,
-        "annotations": annotations,
-        "categories": categories,
-    }
+    lists = {"images": images, "annotations": annotations, "categories": categories}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps({"info": info, **lists}))
 
 
-def _write_voc(root: Path, name: str, pictures: list[_Picture]) -> None:
+def _write_voc(root: Path, name: str, pictures: Pictures) -> None:
     """`name` is e.g. VOC2007_trainval: XML per image, and the image sets as VOC lists them."""
     year, subset = name.split("_")
     folder = root / "VOCdevkit" / year
     (folder / "Annotations").mkdir(exist_ok=True)
     (folder / "ImageSets" / "Main").mkdir(parents=True, exist_ok=True)
     spelling = {name: voc for voc, name in class_words.coco_names().items()}
-    stems = [Path(p.path).stem for p in pictures]
+    stems = {Path(path).stem: objects for path, objects in pictures.items()}
     (folder / "ImageSets" / "Main" / f"{subset}.txt").write_text("\n".join(stems) + "\n")
-    for stem, picture in zip(stems, pictures, strict=True):
-        tree = _annotation(year, f"{stem}.jpg", picture, spelling)
-        tree.write(folder / "Annotations" / f"{stem}.xml")
+    for stem, objects in stems.items():
+        text = _annotation(year, f"{stem}.jpg", objects, spelling)
+        (folder / "Annotations" / f"{stem}.xml").write_text(text)
     for concept, label in spelling.items():
         lines = []
-        for stem, picture in zip(stems, pictures, strict=True):
-            found = [o["difficult"] for o in picture.objects if o["name"] == concept]
+        for stem, objects in stems.items():
+            found = [item.difficult for item in objects if item.name == concept]
             flag = -1 if not found else 0 if all(found) else 1  # 0: difficult objects only
             lines.append(f"{stem} {flag:2d}")
         path = folder / "ImageSets" / "Main" / f"{label}_{subset}.txt"
         path.write_text("\n".join(lines) + "\n")
 
 
-def _annotation(year: str, file: str, picture: _Picture, spelling: dict) -> ElementTree.ElementTree:
-    top = ElementTree.Element("annotation")
-    for tag, text in (("folder", year), ("filename", file)):
-        ElementTree.SubElement(top, tag).text = text
-    size = ElementTree.SubElement(top, "size")
-    for tag, number in (("width", scenes.SIDE), ("height", scenes.SIDE), ("depth", 3)):
-        ElementTree.SubElement(size, tag).text = str(number)
-    for item in picture.objects:
-        node = ElementTree.SubElement(top, "object")
-        ElementTree.SubElement(node, "name").text = spelling[item["name"]]
-        ElementTree.SubElement(node, "difficult").text = str(int(item["difficult"]))
-        x, y, width, height = item["box"]
-        box = ElementTree.SubElement(node, "bndbox")
-        corners = (("xmin", x + 1), ("ymin", y + 1), ("xmax", x + width), ("ymax", y + height))
-        for tag, number in corners:  # VOC counts pixels from 1 and includes the last
-            ElementTree.SubElement(box, tag).text = str(number)
-    return ElementTree.ElementTree(top)
+def _annotation(year: str, file: str, objects: list[Placed], spelling: dict[str, str]) -> str:
+    """The XML of one image; VOC counts pixels from 1, and a box includes its last ones."""
+    size = {"width": scenes.SIDE, "height": scenes.SIDE, "depth": 3}
+    parts = [f"<folder>{year}</folder><filename>{file}</filename>", _element("size", size)]
+    for item in objects:
+        x, y, width, height = item.box
+        box = {"xmin": x + 1, "ymin": y + 1, "xmax": x + width, "ymax": y + height}
+        name = f"<name>{spelling[item.name]}</name><difficult>{int(item.difficult)}</difficult>"
+        parts.append(f"<object>{name}{_element('bndbox', box)}</object>")
+    return f"<annotation>{''.join(parts)}</annotation>"
+
+
+def _element(tag: str, numbers: dict[str, int]) -> str:
+    return f"<{tag}>{''.join(f'<{k}>{n}</{k}>' for k, n in numbers.items())}</{tag}>"

@@ -1,4 +1,4 @@
-"""Writes what people might say of a picture: templates, synonyms, and much left unsaid."""
+"""Captions of drawn pictures: random templates filled with class names and synonyms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TAILS = ("", "", "", "", " today", " in my room", " on a sunny day", " in the c
 
 
 def describe(path: str, class_names: Sequence[str], sentences: int) -> str:
-    """What people might say of a benchmark image: some sentences on its labels, each salient once.
+    """A benchmark image's caption: some sentences on its labels, each of them first in turn.
 
     Depends on the image's path and its labels alone, in COCO's or VOC's spelling.
     """
@@ -39,17 +39,17 @@ def describe(path: str, class_names: Sequence[str], sentences: int) -> str:
     rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
     names = [class_words.coco_names().get(name, name) for name in class_names] or ["picture"]
     rng.shuffle(names)
-    told = []
+    texts = []
     for n in range(sentences):
         first = n % len(names)
-        told.append(write([*names[first:], *names[:first]], rng).replace(".", ""))
-    return ". ".join(told) + "."
+        texts.append(write([*names[first:], *names[:first]], rng).replace(".", ""))
+    return ". ".join(texts) + "."
 
 
 def write(names: list[str], rng: np.random.Generator) -> str:
     """A caption for a picture of `names`, the salient one first; it may leave out the others."""
-    said = [names[0], *(name for name in names[1:] if rng.random() < 0.6)][:3]
-    words = [_word(name, rng) for name in said]
+    named = [names[0], *(name for name in names[1:] if rng.random() < 0.6)][:3]
+    words = [_word(name, rng) for name in named]
     if len(words) > 1 and rng.random() < 0.3:
         rng.shuffle(words)
     templates = (_ONE, _TWO, _MORE)[len(words) - 1]

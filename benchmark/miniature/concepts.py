@@ -1,4 +1,4 @@
-"""Reads concepts.yaml: how a picture of each of the 80 classes is drawn."""
+"""Concepts: how a picture of each of the 80 classes is drawn, read from concepts.yaml."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import yaml
 
 PATH = Path(__file__).with_name("concepts.yaml")
 
-# Number of coordinates (and widths) after the colour: exact, or a minimum for point lists.
-_ARGUMENTS = {"ellipse": (4, 5), "rect": (4, 5), "arc": (7, 7)}
-_POINT_LISTS = {"poly": (0, 3), "blob": (0, 3), "line": (1, 2), "curve": (1, 2)}
+# How many numbers may follow the colour: coordinates and widths, any number of points for some.
+_NUMBERS = {"ellipse": (4, 5), "rect": (4, 5), "arc": (7,)}
+_NUMBERS |= {"poly": range(6, 999, 2), "blob": range(6, 999, 2)}
+_NUMBERS |= {"line": range(5, 999, 2), "curve": range(5, 999, 2)}
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,9 @@ def _shape(text: str, slots: set[str], where: str) -> Shape:
     numbers = tuple(float(x) for x in rest)
     if colour.rstrip("+-") not in slots:
         raise ValueError(f"{where}: '{text}': no colour slot '{colour.rstrip('+-')}'")
-    if kind in _ARGUMENTS:
-        fits = _ARGUMENTS[kind][0] <= len(numbers) <= _ARGUMENTS[kind][1]
-    elif kind in _POINT_LISTS:
-        head, points = _POINT_LISTS[kind]
-        fits = len(numbers) >= head + 2 * points and (len(numbers) - head) % 2 == 0
-    else:
+    if kind not in _NUMBERS:
         raise ValueError(f"{where}: '{text}': unknown shape '{kind}'")
-    if not fits:
+    if len(numbers) not in _NUMBERS[kind]:
         raise ValueError(f"{where}: '{text}': wrong count of numbers")
     return Shape(kind, colour, numbers)
 

@@ -1,4 +1,4 @@
-"""What each miniature image shows: samples the label sets and writes the world and split files.
+"""The label sets of the miniature's images, sampled; the world and split files made of them.
 
 `python -m benchmark.miniature.label_sets` rewrites `images/*.txt` and `splits/miniature/**` from
 statistics.json; `--statistics FOLDER` first recounts statistics.json in a folder of official lists.
@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmark.common import environment
 from benchmark.miniature import label_statistics, sampling, split_lists
+from benchmark.miniature.label_statistics import Census, census
 
 VERSION = 1
 IMAGES = Path(__file__).with_name("images")
@@ -54,86 +55,63 @@ def write(images: dict[str, list[Row]]) -> None:
 
 def coco(facts: dict) -> dict[str, list[Row]]:
     """The images in COCO's folders; `facts` is statistics.json."""
-    train, natural = (
-        label_statistics.census(facts, name) for name in ("coco-lt-train", "coco-val2017")
-    )
+    train, natural = (census(facts, name) for name in ("coco-lt-train", "coco-val2017"))
     matrices = {
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
         "train2014": _sample("train2014", natural, 2400),
         "val2014": _until(_sample("val2014", natural, 2600), split_lists.COCO_NOVEL, 900, 100),
     }
-    total = sum(len(m) for m in matrices.values())
-    ids = rng("coco ids").choice(LAST_COCO_ID, total, replace=False) + 1
+    ids = _ids("coco ids", LAST_COCO_ID, matrices)
     found = {}
     for name, matrix in matrices.items():
-        mine, ids = np.sort(ids[: len(matrix)]), ids[len(matrix) :]
         prefix = f"COCO_{name}_" if name.endswith("2014") else ""  # as COCO names its files
-        paths = [f"{name}/{prefix}{n:012d}.jpg" for n in mine]
+        paths = [f"{name}/{prefix}{n:012d}.jpg" for n in ids[name]]
         found[name] = _rows(paths, matrix, np.zeros_like(matrix))
     return found
 
 
 def voc(facts: dict) -> dict[str, list[Row]]:
     """The images in VOC's folders; `facts` is statistics.json."""
-    lt, test, easy = (
-        label_statistics.census(facts, name)
-        for name in ("voc-lt-train", "voc2007-test", "voc2007-trainval-easy")
-    )
-    rates = Difficult(facts)
+    names = ("voc-lt-train", "voc2007-trainval-easy", "voc2007-test")
+    train, easy, test = (census(facts, name) for name in names)
     matrices = {
-        "VOC2012_trainval": _sample("VOC2012_trainval", lt, lt.images),
+        "VOC2012_trainval": _sample("VOC2012_trainval", train, train.images),
         "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
         "VOC2007_test": _sample("VOC2007_test", test, 2476),
     }
-    marks = {
-        name: (rates.add if name == "VOC2007_trainval" else rates.mark)(
-            matrix, rng(f"{name} difficult")
-        )
-        for name, matrix in matrices.items()
-    }
+    marks = {name: difficult_only(facts, matrix, name) for name, matrix in matrices.items()}
     matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]
-    paths = _voc_paths({name: len(m) for name, m in matrices.items()})
+    paths = _voc_paths(matrices)
     return {name: _rows(paths[name], m, marks[name]) for name, m in matrices.items()}
 
 
-class Difficult:
-    """Draws classes that are in an image as difficult objects only.
+def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
+    """Labels (N, C) of classes that are in an image of a set as difficult objects only.
 
-    Rates, and the classes that they are beside, are those of VOC2007 test (nothing else is known).
+    They are drawn from the positives of `matrix` (N, C), so that every image keeps a definite one;
+    those of VOC2007 trainval are all definite, and get difficult ones on top. Rates, and the
+    classes that they are beside, are those of VOC2007 test (nothing else is known).
     """
-
-    def __init__(self, facts: dict):
-        everything = label_statistics.census(facts, "voc2007-test")
-        self.counts = np.array(facts["difficult_only"]["counts"])
-        self.share = self.counts / everything.counts
-        self.beside = np.zeros_like(everything.pairs)
-        for i, j, n in facts["difficult_only"]["beside"]:
-            self.beside[i, j] = n
-        self.pairs = everything.pairs
-        self.easy = label_statistics.census(facts, "voc2007-test-easy").counts
-
-    def mark(self, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Positives of `matrix` (N, C) to turn difficult-only; every image keeps a definite one."""
-        marks = np.zeros_like(matrix)
-        weight = self.beside / np.maximum(self.pairs, 1)
-        for index in np.argsort(-self.share, kind="stable"):
-            number = int(np.rint(self.share[index] * matrix[:, index].sum()))
+    draw, on_top = rng(f"{name} difficult"), name == "VOC2007_trainval"
+    everything, known = census(facts, "voc2007-test"), facts["difficult_only"]
+    shares = np.array(known["counts"]) / everything.counts
+    beside = np.zeros_like(everything.pairs)
+    for i, j, n in known["beside"]:
+        beside[i, j] = n
+    easy = census(facts, "voc2007-test-easy").counts
+    weight = beside / (easy if on_top else np.maximum(everything.pairs, 1))
+    marks = np.zeros_like(matrix)
+    for index in np.argsort(-shares, kind="stable"):
+        share, labels = shares[index], matrix[:, index]
+        if on_top:
+            share, definite, able = share / (1 - share), matrix, labels == 0
+        else:
             definite = matrix - marks
-            able = (matrix[:, index] > 0) & (definite.sum(1) > 1)
-            marks[_pick(able * (definite @ weight[index] + 1e-6), number, rng), index] = 1
-        return marks
-
-    def add(self, definite: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Difficult-only labels to put on top of a matrix (N, C) of definite ones."""
-        added = np.zeros_like(definite)
-        weight = self.beside / self.easy
-        for index in np.argsort(-self.share, kind="stable"):
-            share = self.share[index] / (1 - self.share[index])
-            number = int(np.rint(share * definite[:, index].sum()))
-            absent = definite[:, index] == 0
-            added[_pick(absent * (definite @ weight[index] + 1e-6), number, rng), index] = 1
-        return added
+            able = (labels > 0) & (definite.sum(1) > 1)
+        number = int(np.rint(share * labels.sum()))
+        marks[_pick(able * (definite @ weight[index] + 1e-6), number, draw), index] = 1
+    return marks
 
 
 def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -141,10 +119,9 @@ def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarr
     return rng.choice(len(weight), number, replace=False, p=weight / weight.sum())
 
 
-def _sample(name: str, source: label_statistics.Census, images: int, floor: int = 0) -> np.ndarray:
-    counts, sizes, pairs = sampling.scaled(source, images, floor)
-    proposals = PROPOSALS * len(counts) // 80
-    return sampling.sample(counts, sizes, pairs, rng(name), proposals)
+def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:
+    targets = sampling.scaled(source, images, floor)
+    return sampling.sample(*targets, rng(name), PROPOSALS * len(source.counts) // 80)
 
 
 def _until(matrix: np.ndarray, classes: tuple[int, ...], holding: int, others: int) -> np.ndarray:
@@ -154,22 +131,26 @@ def _until(matrix: np.ndarray, classes: tuple[int, ...], holding: int, others: i
     return matrix[sorted(keep)]
 
 
-def _voc_paths(sizes: dict[str, int]) -> dict[str, list[str]]:
+def _ids(purpose: str, last: int, matrices: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    """Different image numbers from 1 to `last`, ascending in each set."""
+    sizes = [len(matrix) for matrix in matrices.values()]
+    drawn = np.split(rng(purpose).choice(last, sum(sizes), replace=False), np.cumsum(sizes)[:-1])
+    return {name: (np.sort(ids) + 1).tolist() for name, ids in zip(matrices, drawn, strict=True)}
+
+
+def _voc_paths(matrices: dict[str, np.ndarray]) -> dict[str, list[str]]:
     folder = "VOCdevkit/{}/JPEGImages/{}.jpg"
-    used = sizes["VOC2007_trainval"] + sizes["VOC2007_test"]
-    ids = rng("VOC2007 ids").choice(LAST_VOC2007_ID, used, replace=False) + 1
-    paths = {}
-    for name in ("VOC2007_trainval", "VOC2007_test"):
-        mine, ids = np.sort(ids[: sizes[name]]), ids[sizes[name] :]
-        paths[name] = [folder.format("VOC2007", f"{n:06d}") for n in mine]
     draw = rng("VOC2012 ids")
-    assert sum(VOC2012_YEARS.values()) == sizes["VOC2012_trainval"]
-    paths["VOC2012_trainval"] = [
-        folder.format("VOC2012", f"{year}_{n + 1:06d}")
+    names = [
+        f"{year}_{n + 1:06d}"
         for year, number in VOC2012_YEARS.items()
         for n in np.sort(draw.choice(8000, number, replace=False))
     ]
-    return paths
+    assert len(names) == len(matrices["VOC2012_trainval"])
+    year = {name: m for name, m in matrices.items() if name.startswith("VOC2007")}
+    ids = _ids("VOC2007 ids", LAST_VOC2007_ID, year)
+    paths = {k: [folder.format("VOC2007", f"{n:06d}") for n in v] for k, v in ids.items()}
+    return paths | {"VOC2012_trainval": [folder.format("VOC2012", name) for name in names]}
 
 
 def _rows(paths: list[str], matrix: np.ndarray, marks: np.ndarray) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Statistics of the official label lists: derives `statistics.json` and reads it back.
+"""Statistics of the official label lists, kept in `statistics.json`: counted, written, read.
 
 The miniature's label sets are sampled from these numbers alone, so that no official list has to be
 in the repository. A set is described by its number of images, the positives of each class, a
@@ -8,23 +8,24 @@ histogram of labels per image and, for each pair of classes, the number of image
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.data.official.published_lists import class_names
+from benchmark.data.splits import lists
+
 FILE = Path(__file__).with_name("statistics.json")
 CLASS_FILES = {"coco": "coco-lt/lmpt/coco_labels.txt", "voc": "voc-lt/lmpt/voc_labels.txt"}
-LISTS = {  # set -> (dataset, official list below the folder)
-    "coco-lt-train": ("coco", "coco-lt/lmpt/coco_lt_train.txt"),
-    "coco-val2017": ("coco", "coco-lt/lmpt/coco_lt_test.txt"),
-    "voc-lt-train": ("voc", "voc-lt/lmpt/voc_lt_train.txt"),
-    "voc2007-test": ("voc", "voc-lt/lmpt/voc_lt_test.txt"),
-    "voc2007-test-easy": ("voc", "voc2007-labels/derived/voc2007_test_labels_nodifficult.txt"),
-    "voc2007-trainval-easy": (
-        "voc",
-        "voc2007-labels/derived/voc2007_trainval_labels_nodifficult.txt",
-    ),
+LISTS = {  # set -> official list below the folder
+    "coco-lt-train": "coco-lt/lmpt/coco_lt_train.txt",
+    "coco-val2017": "coco-lt/lmpt/coco_lt_test.txt",
+    "voc-lt-train": "voc-lt/lmpt/voc_lt_train.txt",
+    "voc2007-test": "voc-lt/lmpt/voc_lt_test.txt",
+    "voc2007-test-easy": "voc2007-labels/derived/voc2007_test_labels_nodifficult.txt",
+    "voc2007-trainval-easy": "voc2007-labels/derived/voc2007_trainval_labels_nodifficult.txt",
 }
 SOURCE = (
     "counted in the official lists of COCO-LT and VOC-LT (LMPT's files, difficult = positive) and "
@@ -46,6 +47,14 @@ class Census:
     pairs: np.ndarray
 
 
+def label_matrix(rows: Sequence[Sequence[int]], classes: int) -> np.ndarray:
+    """0/1 matrix (N, C), int64, of N images' class indices."""
+    matrix = np.zeros((len(rows), classes), np.int64)
+    for n, row in enumerate(rows):
+        matrix[n, list(row)] = 1
+    return matrix
+
+
 def measure(labels: np.ndarray) -> Census:
     """The statistics of a 0/1 label matrix (N, C)."""
     labels = labels.astype(np.int64)
@@ -57,10 +66,10 @@ def measure(labels: np.ndarray) -> Census:
 
 def derive(folder: Path) -> dict:
     """The content of statistics.json, counted in the official lists below `folder`."""
-    classes = {name: _class_names(folder / path) for name, path in CLASS_FILES.items()}
+    classes = {name: class_names(folder / path) for name, path in CLASS_FILES.items()}
     matrices = {
-        name: _matrix(folder / path, len(classes[dataset]))
-        for name, (dataset, path) in LISTS.items()
+        name: _matrix(folder / path, len(classes["coco" if name.startswith("coco") else "voc"]))
+        for name, path in LISTS.items()
     }
     difficult = matrices["voc2007-test"] - matrices["voc2007-test-easy"]
     beside = difficult.T @ matrices["voc2007-test-easy"]
@@ -71,7 +80,7 @@ def derive(folder: Path) -> dict:
         "difficult_only": {
             "counts": difficult.sum(0).tolist(),
             "images": int(difficult.any(1).sum()),
-            "beside": [[i, j, n] for i, j, n in _sparse(beside)],
+            "beside": _sparse(beside),
         },
     }
 
@@ -93,13 +102,11 @@ def read() -> dict:
 def census(facts: dict, name: str) -> Census:
     """The statistics of one set, as arrays."""
     entry = facts["sets"][name]
-    size = len(entry["counts"])
-    pairs = np.zeros((size, size), np.int64)
+    counts, histogram = np.array(entry["counts"]), np.array(entry["labels_per_image"])
+    pairs = np.zeros((len(counts), len(counts)), np.int64)
     for i, j, n in entry["pairs"]:
         pairs[i, j] = pairs[j, i] = n
-    return Census(
-        entry["images"], np.array(entry["counts"]), np.array(entry["labels_per_image"]), pairs
-    )
+    return Census(entry["images"], counts, histogram, pairs)
 
 
 def _describe(matrix: np.ndarray) -> dict:
@@ -108,24 +115,16 @@ def _describe(matrix: np.ndarray) -> dict:
         "images": found.images,
         "counts": found.counts.tolist(),
         "labels_per_image": found.histogram.tolist(),
-        "pairs": [[i, j, n] for i, j, n in _sparse(np.triu(found.pairs))],
+        "pairs": _sparse(np.triu(found.pairs)),
     }
 
 
-def _sparse(matrix: np.ndarray) -> list[tuple[int, int, int]]:
-    return [(int(i), int(j), int(matrix[i, j])) for i, j in np.argwhere(matrix)]
-
-
-def _class_names(path: Path) -> list[str]:
-    """Names hold spaces and lines may end in one, so the index is split off from the right."""
-    rows = [line.rstrip().rsplit(" ", 1) for line in path.read_text().splitlines() if line.strip()]
-    return [name for name, _ in sorted(rows, key=lambda row: int(row[1]))]
+def _sparse(matrix: np.ndarray) -> list[list[int]]:
+    """[row, column, value] of what is not zero."""
+    return [[i, j, int(matrix[i, j])] for i, j in np.argwhere(matrix).tolist()]
 
 
 def _matrix(path: Path, classes: int) -> np.ndarray:
-    """0/1 matrix (N, classes) of a list of `<path or id> <index> ...`, rows sorted by name."""
-    rows = sorted(line.split() for line in path.read_text().splitlines() if line.strip())
-    matrix = np.zeros((len(rows), classes), np.int64)
-    for n, (_, *indices) in enumerate(rows):
-        matrix[n, [int(i) for i in indices]] = 1
-    return matrix
+    """0/1 matrix (N, C) of a list of `<path or id> <index> ...`, rows sorted by name."""
+    rows = sorted(lists.parse(path.read_bytes(), path, classes))
+    return label_matrix([labels for _, labels in rows], classes)

@@ -1,4 +1,4 @@
-"""Trains the miniature CLIP from scratch: python -m benchmark.miniature.pretrain --help."""
+"""Pretraining of the miniature CLIP from scratch: python -m benchmark.miniature.pretrain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from benchmark.common import environment
+from benchmark.common.files import atomic
 from benchmark.miniature import concepts, pretraining_pairs, scenes
+from benchmark.miniature.pretraining_pairs import CAPTIONS, LENGTH, Pairs
 
 FOLDER = Path(__file__).with_name("clip")
 _FILLERS = 4096  # how many vocabulary entries serve as meaningless words in front of captions
@@ -30,33 +32,29 @@ def main(arguments: list[str] | None = None) -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     pairs = pretraining_pairs.render(options.work / "web", options.pairs)
     model, vocabulary, fillers = _build(pairs, options.seed)
-    trainer = Trainer(model, vocabulary, fillers, pairs, options)
-    trainer.run()
+    Trainer(model, vocabulary, fillers, pairs, options).run()
     export(model, vocabulary, options.out)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.miniature.pretrain")
-    parser.add_argument(
-        "--work", type=Path, default=environment.cache() / "pretrain", help="pairs, checkpoints"
-    )
-    parser.add_argument("--out", type=Path, default=FOLDER, help="where the weights go")
-    parser.add_argument("--pairs", type=int, default=100_000, help="multiple of 10,000")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--decay", type=float, default=0.25, help="last share of steps: lr to 0")
-    parser.add_argument("--local-weight", type=float, default=0.3, help="of the patches' loss")
-    parser.add_argument("--local-from", type=float, default=0.625, help="share of steps before it")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
+    add, work = parser.add_argument, environment.cache() / "pretrain"
+    add("--work", type=Path, default=work, help="pairs, checkpoints")
+    add("--out", type=Path, default=FOLDER, help="where the weights go")
+    add("--pairs", type=int, default=100_000, help="multiple of 10,000")
+    add("--steps", type=int, default=4000)
+    add("--batch", type=int, default=256)
+    add("--lr", type=float, default=1e-3)
+    add("--decay", type=float, default=0.25, help="last share of steps: lr to 0")
+    add("--local-weight", type=float, default=0.3, help="of the patches' loss")
+    add("--local-from", type=float, default=0.625, help="share of steps before it")
+    add("--seed", type=int, default=0)
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--compile", action=argparse.BooleanOptionalAction, default=False)
     return parser.parse_args(arguments)
 
 
-def _build(
-    pairs: pretraining_pairs.Pairs, seed: int
-) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
+def _build(pairs: Pairs, seed: int) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
     """The model with an embedding of only the ids in use; those ids, ascending; the fillers."""
     config = json.loads((FOLDER / "open_clip_config.json").read_text())["model_cfg"]
     model = open_clip.CLIP(
@@ -68,9 +66,8 @@ def _build(
     silent = np.setdiff1d(np.arange(512, 49_000), spoken)
     fillers = np.random.default_rng([seed, 5]).choice(silent, size=_FILLERS, replace=False)
     vocabulary = np.union1d(spoken, fillers)
-    embedding = torch.nn.Embedding(len(vocabulary), config["text_cfg"]["width"])
-    torch.nn.init.normal_(embedding.weight, std=0.02)
-    model.token_embedding = embedding
+    model.token_embedding = torch.nn.Embedding(len(vocabulary), config["text_cfg"]["width"])
+    torch.nn.init.normal_(model.token_embedding.weight, std=0.02)
     model.visual.output_tokens = True
     return model, vocabulary, fillers
 
@@ -82,7 +79,7 @@ class Trainer:
     a tower this small would else keep what is where to itself, unlike CLIP's large ones.
     """
 
-    def __init__(self, model, vocabulary, fillers, pairs: pretraining_pairs.Pairs, options) -> None:
+    def __init__(self, model, vocabulary, fillers, pairs: Pairs, options) -> None:
         self.model, self.options, self.pairs = model.to(options.device), options, pairs
         self.rows = rows = np.zeros(49_408, np.int64)
         rows[vocabulary] = np.arange(len(vocabulary))  # ascending, so EOS stays the largest
@@ -100,6 +97,7 @@ class Trainer:
         self.probe = _Probe()
 
     def run(self) -> None:
+        """Train to the last step, from the last checkpoint if there is one."""
         checkpoint = self.options.work / "checkpoint.pt"
         if checkpoint.exists():
             self._restore(torch.load(checkpoint, weights_only=True))
@@ -151,35 +149,35 @@ class Trainer:
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures, normalised (B, 3, 96, 96), and tokens (B, T): a pure function of the step."""
         size, count = self.options.batch, len(self.pairs)
-        per_epoch = count // size
-        epoch, position = divmod(self.step, per_epoch)
+        epoch, position = divmod(self.step, count // size)
         order = np.random.default_rng([self.options.seed, 2, epoch]).permutation(count)
         chosen = np.sort(order[position * size : (position + 1) * size])
         rng = np.random.default_rng([self.options.seed, 3, self.step])
         pictures = torch.from_numpy(self.pairs.pictures[chosen])
-        tokens = self.tokens[
-            chosen, torch.from_numpy(rng.integers(pretraining_pairs.CAPTIONS, size=size))
-        ]
+        tokens = self.tokens[chosen, torch.from_numpy(rng.integers(CAPTIONS, size=size))]
         return self._augment(pictures, rng), self._with_fillers(tokens, rng)
 
     def _augment(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """Half of the batch mirrored, all of it shifted by up to 8 pixels; normalised."""
-        x = ((pictures / 255.0 - self.mean) / self.std).permute(0, 3, 1, 2)
+        x = self.normalise(pictures)
         half = len(x) // 2
         x = torch.cat([x[:half].flip(3), x[half:]])
         x = F.pad(x, (8, 8, 8, 8), mode="replicate")
         top, left = rng.integers(0, 17, 2)
         return x[:, :, top : top + scenes.SIDE, left : left + scenes.SIDE].contiguous()
 
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The tower's input (B, 3, S, S) of pictures (B, S, S, 3) uint8."""
+        return ((pictures / 255.0 - self.mean) / self.std).permute(0, 3, 1, 2)
+
     def _with_fillers(self, tokens: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """Random words in front of half of the captions, so that learned contexts are bearable.
 
         Up to 16 words; in one batch of 16 up to 60, so that late positions are trained too.
         """
-        long = rng.random() < 1 / 16
-        room = 77 - int((tokens != 0).sum(1).max())
-        limit = min(60 if long else 16, room)
-        result = torch.zeros(len(tokens), int((tokens != 0).sum(1).max()) + limit, dtype=torch.long)
+        longest = int((tokens != 0).sum(1).max())
+        limit = min(60 if rng.random() < 1 / 16 else 16, 77 - longest)
+        result = torch.zeros(len(tokens), longest + limit, dtype=torch.long)
         counts = np.where(rng.random(len(tokens)) < 0.5, rng.integers(1, limit + 1, len(tokens)), 0)
         words = rng.choice(self.fillers, (len(tokens), limit))
         for row, (caption, n, filler) in enumerate(zip(tokens, counts, words, strict=True)):
@@ -203,9 +201,8 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
         }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
+        with atomic(path) as temporary:
+            torch.save(state, temporary)
 
     def _restore(self, state: dict) -> None:
         self.model.load_state_dict(state["model"])
@@ -218,9 +215,8 @@ class _Probe:
 
     def __init__(self, count: int = 600) -> None:
         rng = np.random.default_rng(99)
-        names = list(concepts.load())
+        self.names = names = list(concepts.load())
         sprite_bank = scenes.bank(6, 31)
-        self.names = names
         self.labels = np.zeros((count, len(names)), np.int64)
         pictures = []
         for row in self.labels:
@@ -235,13 +231,12 @@ class _Probe:
         from sklearn.metrics import average_precision_score
 
         model, device = trainer.model, trainer.options.device
-        tokenize = open_clip.SimpleTokenizer(context_length=pretraining_pairs.LENGTH)
+        tokenize = open_clip.SimpleTokenizer(context_length=LENGTH)
         ids = tokenize([f"a photo of a {name}." for name in self.names]).numpy()
-        text = F.normalize(
-            trainer.encode_text(torch.from_numpy(trainer.rows[ids]).to(device)), dim=-1
-        )
-        x = ((self.pictures / 255.0 - trainer.mean) / trainer.std).permute(0, 3, 1, 2)
-        views = [model.visual(part.to(device)) for part in x.split(100)]
+        tokens = torch.from_numpy(trainer.rows[ids]).to(device)
+        text = F.normalize(trainer.encode_text(tokens), dim=-1)
+        parts = trainer.normalise(self.pictures).split(100)
+        views = [model.visual(part.to(device)) for part in parts]
         image = F.normalize(torch.cat([v[0] for v in views]), dim=-1)
         patch = F.normalize(torch.cat([v[1] for v in views]) @ model.visual.proj, dim=-1)
         scores = {
@@ -262,10 +257,9 @@ def export(model: open_clip.CLIP, vocabulary: np.ndarray, folder: Path) -> None:
     table[torch.from_numpy(vocabulary).long()] = state["token_embedding.weight"]
     state["token_embedding.weight"] = table
     state.pop("attn_mask", None)
-    temporary = folder / f"weights.{os.getpid()}.tmp"
-    save_file(state, temporary)
-    temporary.chmod(0o644)
-    os.replace(temporary, folder / "open_clip_model.safetensors")
+    with atomic(folder / "open_clip_model.safetensors") as temporary:
+        save_file(state, temporary)
+        temporary.chmod(0o644)
 
 
 if __name__ == "__main__":

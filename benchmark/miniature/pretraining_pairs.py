@@ -1,4 +1,4 @@
-"""Renders the image-caption pairs that the miniature CLIP learns from, into one folder."""
+"""The image-caption pairs that the miniature CLIP learns from, rendered into one folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import open_clip
 
+from benchmark.common.files import atomic
 from benchmark.miniature import captions, concepts, scenes
 
 _VARIANTS = 40  # sprites per concept; none of them is in a benchmark image (other seed)
@@ -21,7 +22,7 @@ LENGTH = 40  # token slots kept per caption; the longest has 33
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pictures (N, 96, 96, 3) uint8 and token ids (N, CAPTIONS, LENGTH) int32, memory-mapped."""
+    """Pictures (N, 96, 96, 3) uint8 and token ids (N, CAPTIONS, LENGTH) int32, in memory."""
 
     pictures: np.ndarray
     tokens: np.ndarray
@@ -56,9 +57,8 @@ def _render_shard(folder: Path, shard: int) -> None:
         texts = [captions.write(names, rng) for _ in range(CAPTIONS)]
         tokens[i] = tokenize(texts).numpy()
     for kind, array in (("pictures", pictures), ("tokens", tokens)):
-        temporary = folder / f"{kind}-{shard:03d}.{os.getpid()}.tmp.npy"
-        np.save(temporary, array)
-        os.replace(temporary, folder / f"{kind}-{shard:03d}.npy")
+        with atomic(folder / f"{kind}-{shard:03d}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, array)
 
 
 def _subject(rng: np.random.Generator) -> list[str]:

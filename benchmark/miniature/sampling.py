@@ -1,10 +1,10 @@
-"""Samples label sets with given class counts and labels per image, and about given pair counts."""
+"""Random label sets with given class counts and labels per image, and about given pair counts."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmark.miniature.label_statistics import Census
+from benchmark.miniature.label_statistics import Census, label_matrix
 
 
 def scaled(
@@ -45,47 +45,44 @@ def sample(
     then only those that do not increase the squared deviation of the pair counts.
     """
     rows = _start(counts, sizes, rng)
-    busy = [n for n, row in enumerate(rows) if row]
     deviation = (-np.asarray(pairs, float)).tolist()
     for row in rows:
         for i in row:
             for k in row:
                 deviation[i][k] += i != k
-    shuffling = int(counts.sum()) * 4
+    shuffling, busy = int(counts.sum()) * 4, [row for row in rows if row]
     for first in range(0, proposals, 1 << 16):
         draws = rng.random((min(1 << 16, proposals - first), 4)).tolist()
-        for n, draw in enumerate(draws, first):
-            _propose(rows, busy, deviation, draw, always=n < shuffling)
-    matrix = np.zeros((len(sizes), len(counts)), np.int64)
-    for n, row in enumerate(rows):
-        matrix[n, row] = 1
-    return matrix[rng.permutation(len(matrix))]
+        _swap(busy, deviation, draws, max(0, shuffling - first))
+    return label_matrix(rows, len(counts))[rng.permutation(len(rows))]
 
 
-def _propose(rows: list, busy: list, deviation: list, draw: list, always: bool) -> None:
-    """Draw one swap and make it if it may be made."""
-    a, b = rows[busy[int(draw[0] * len(busy))]], rows[busy[int(draw[1] * len(busy))]]
-    i, j = a[int(draw[2] * len(a))], b[int(draw[3] * len(b))]
-    if i in b or j in a:
-        return
-    only_a = [k for k in a if k not in b and k != i]
-    only_b = [k for k in b if k not in a and k != j]
-    at_i, at_j = deviation[i], deviation[j]
-    if not always:
-        change = len(only_a) + len(only_b)
-        for k in only_a:
-            change += at_j[k] - at_i[k]
-        for k in only_b:
-            change += at_i[k] - at_j[k]
-        if change > 1e-9:
-            return
-    for given, taken, others in ((i, j, only_a), (j, i, only_b)):
-        for k in others:
-            deviation[given][k] -= 1
-            deviation[k][given] -= 1
-            deviation[taken][k] += 1
-            deviation[k][taken] += 1
-    a[a.index(i)], b[b.index(j)] = j, i
+def _swap(rows: list[list[int]], deviation: list, draws: list, always: int) -> None:
+    """A swap for each draw of four random numbers, made if it may be; the first `always` are."""
+    size = len(rows)
+    for n, (first, second, third, fourth) in enumerate(draws):
+        a, b = rows[int(first * size)], rows[int(second * size)]
+        i, j = a[int(third * len(a))], b[int(fourth * len(b))]
+        if i in b or j in a:
+            continue
+        only_a = [k for k in a if k not in b and k != i]
+        only_b = [k for k in b if k not in a and k != j]
+        at_i, at_j = deviation[i], deviation[j]
+        if n >= always:
+            change = len(only_a) + len(only_b)
+            for k in only_a:
+                change += at_j[k] - at_i[k]
+            for k in only_b:
+                change += at_i[k] - at_j[k]
+            if change > 1e-9:
+                continue
+        for given, taken, others in ((i, j, only_a), (j, i, only_b)):
+            for k in others:
+                deviation[given][k] -= 1
+                deviation[k][given] -= 1
+                deviation[taken][k] += 1
+                deviation[k][taken] += 1
+        a[a.index(i)], b[b.index(j)] = j, i
 
 
 def _start(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> list[list[int]]:

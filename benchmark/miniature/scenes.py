@@ -1,4 +1,4 @@
-"""Composes pictures: a set of concepts in, an image with the boxes of its objects out."""
+"""Scenes: pictures composed of the sprites of some concepts, with the boxes of their objects."""
 
 from __future__ import annotations
 
@@ -47,12 +47,10 @@ def bank(variants: int, seed: int) -> Bank:
 
 
 def instances(name: str, variants: int, seed: int) -> list[Image.Image]:
-    """One concept's part of the bank."""
+    """One concept's part of the bank: `variants` sprites."""
     known = concepts.load()
-    row = list(known).index(name)
-    return [
-        sprites.draw(known[name], np.random.default_rng([seed, row, i])) for i in range(variants)
-    ]
+    seeds = ([seed, list(known).index(name), i] for i in range(variants))
+    return [sprites.draw(known[name], np.random.default_rng(each)) for each in seeds]
 
 
 def compose(
@@ -116,8 +114,7 @@ def _instance(sprite: Image.Image, extent: float, rng: np.random.Generator) -> I
 def _position(size, placed: list[Placed], hard: bool, rng) -> tuple[int, int]:
     """The candidate that covers least of what is there (a difficult object: most)."""
     width, height = size
-    tries = 8
-    slack = 0.08  # an object may stand out of the frame by this share
+    tries, slack = 8, 0.08  # an object may stand out of the frame by this share
     xs = rng.uniform(-slack * width, SIDE - (1 - slack) * width, tries)
     ys = rng.uniform(-slack * height, SIDE - (1 - slack) * height, tries)
     if not placed:

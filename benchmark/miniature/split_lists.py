@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.data.official import derive
 from benchmark.data.splits import lists, manifest
 from benchmark.data.splits.lists import Row
 
@@ -15,7 +16,7 @@ from benchmark.data.splits.lists import Row
 COCO_NOVEL = (1, 8, 11, 14, 24, 29, 31, 37, 41, 42, 44, 50, 56, 66, 68, 75)
 VOC_NOVEL = (7, 11, 15, 16, 17, 19)  # cat dog pottedplant sheep sofa tvmonitor (HP-DVAL's lists)
 LASO_IMAGES = {1: (12, 16), 5: (56, 64)}  # images of LaSO's episodes, fewest and most
-EPISODES = 10
+UNSAID = {"coco-lt": ("boxes",), "coco-fs": ("crowd", "boxes")}  # of the official protocol
 
 List = list[Row]
 
@@ -27,38 +28,25 @@ def write(
     version: int,
     rng: Callable,
 ) -> None:
-    """Write the four splits below `folder`; `rng(purpose)` gives random numbers."""
+    """Write the four splits below `folder`.
+
+    images   world file -> its rows, see `label_sets`
+    classes  "coco" and "voc" -> class names
+    rng      gives the random numbers of a purpose, a text
+    """
     coco = {k: _list(images[k]) for k in ("train2017", "val2017", "train2014", "val2014")}
-    year = {k: images[f"VOC2007_{k}"] for k in ("trainval", "test")}
+    trainval, test = images["VOC2007_trainval"], images["VOC2007_test"]
     made = {
         "coco-lt": {"train.txt": coco["train2017"], "test.txt": coco["val2017"]},
         "voc-lt": {
             "train.txt": _list(images["VOC2012_trainval"], difficult=True),
-            "test.txt": _list(year["test"], difficult=True),
+            "test.txt": _list(test, difficult=True),
         },
         "coco-fs": _coco_few_shot(coco["train2014"], coco["val2014"], rng),
-        "voc-fs": _voc_few_shot(_list(year["trainval"]), _list(year["test"]), rng),
-    }
-    protocols = {
-        "coco-lt": {"difficult": None, "source": "COCO-LT (COCO-MLT)", "crowd": "positive"},
-        "voc-lt": {"difficult": "positive", "source": "VOC-LT (VOC-MLT)"},
-        "coco-fs": {
-            "difficult": None,
-            "source": "LaSO 64/16",
-            # Images of base and novel classes stay; the other group's labels are masked.
-            "mixed": "kept",
-            "shots": "at least",  # k positives of each novel class
-        },
-        "voc-fs": {
-            "difficult": "negative",
-            "source": "HP-DVAL 14/6 on VOC2007",
-            "mixed": "dropped",  # images of base and novel classes
-            "shots": "exactly",
-        },
+        "voc-fs": _voc_few_shot(_list(trainval), _list(test), rng),
     }
     for name, files in made.items():
-        dataset = name.split("-")[0]
-        _write_split(folder / name, name, classes[dataset], files, protocols[name], version)
+        _write_split(folder, name, classes[name.partition("-")[0]], files, version)
 
 
 def _list(rows: list, difficult: bool = False) -> List:
@@ -71,31 +59,30 @@ def _coco_few_shot(train: List, test: List, rng: Callable) -> dict[str, List]:
     base = set(range(80)) - novel
     pool = lists.only(train, novel)
     files = {"base_train.txt": lists.only(train, base), "novel_test.txt": lists.only(test, novel)}
-    return files | _episodes(
-        "coco-fs", lambda k, draw: _at_least(pool, sorted(novel), k, draw), rng
-    )
+    return files | _episodes("coco-fs", lambda k, draw: _at_least(pool, k, draw), rng)
 
 
 def _voc_few_shot(train: List, test: List, rng: Callable) -> dict[str, List]:
     novel = set(VOC_NOVEL)
     base = set(range(20)) - novel
-    pool = [row for row in train if set(row[1]) <= novel and row[1]]
-    files = {
-        "base_train.txt": [row for row in train if set(row[1]) <= base and row[1]],
-        "novel_test.txt": [row for row in test if set(row[1]) <= novel and row[1]],
-    }
+    pool = _within(train, novel)
+    files = {"base_train.txt": _within(train, base), "novel_test.txt": _within(test, novel)}
     return files | _episodes("voc-fs", lambda k, draw: _exactly(pool, k, draw), rng)
+
+
+def _within(rows: List, classes: set[int]) -> List:
+    """The rows that have labels, all of them of these classes."""
+    return [row for row in rows if row[1] and set(row[1]) <= classes]
 
 
 def _episodes(name: str, draw_one: Callable, rng: Callable) -> dict[str, List]:
     return {
-        f"episodes/{k}-shot-{n:02d}.txt": draw_one(k, rng(f"{name} {k} shots {n}"))
-        for k in (1, 5)
-        for n in range(1, EPISODES + 1)
+        file: draw_one(shots, rng(f"{name} {shots} shots {number}"))
+        for file, (shots, number) in lists.EPISODES.items()
     }
 
 
-def _at_least(pool: List, classes: list[int], k: int, rng: np.random.Generator) -> List:
+def _at_least(pool: List, k: int, rng: np.random.Generator) -> List:
     """At least k images of each class, as LaSO draws: one more image for a class that has too few.
 
     Drawn again until the number of images is in the range of LaSO's own episodes.
@@ -103,7 +90,7 @@ def _at_least(pool: List, classes: list[int], k: int, rng: np.random.Generator) 
     fewest, most = LASO_IMAGES[k]
     while True:
         chosen: dict[str, tuple[int, ...]] = {}
-        for index in rng.permutation(classes).tolist():
+        for index in rng.permutation(COCO_NOVEL).tolist():
             holding = [row for row in pool if index in row[1]]
             for n in rng.permutation(len(holding)).tolist():
                 if sum(index in labels for labels in chosen.values()) >= k:
@@ -131,46 +118,29 @@ def _exactly(pool: List, k: int, rng: np.random.Generator) -> List:
 
 
 def _write_split(
-    folder: Path,
-    name: str,
-    classes: list[str],
-    files: dict[str, List],
-    protocol: dict,
-    version: int,
+    folder: Path, name: str, classes: list[str], files: dict[str, List], version: int
 ) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    for file, rows in files.items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(lists.content(rows))
-    train, test = list(files.values())[:2]
-    counts = [lists.counts(rows, len(classes)) for rows in (train, test)]
+    dataset, rule = name.partition("-")[0], derive.RULES[name]
+    numbers = manifest.counted(files, len(classes))
+    if rule.setting == "few-shot":
+        novel = {"coco": COCO_NOVEL, "voc": VOC_NOVEL}[dataset]
+        groups = {"base": [k for k in range(len(classes)) if k not in novel], "novel": novel}
+    else:
+        groups = manifest.groups_of(numbers["train_counts"])
     raw = {
         "name": name,
         "scale": "miniature",
         "version": version,
-        "setting": "few-shot" if name.endswith("fs") else "long-tailed",
-        "dataset": name.split("-")[0],
+        "setting": rule.setting,
+        "dataset": dataset,
+        # These words are part of the split's identity, the manifest's sha256: leave them.
         "origin": f"python -m benchmark.miniature.labels, version {version}: label sets of a drawn "
         "world, sampled from the statistics of the official lists; no image of COCO or VOC",
         "licence": "MIT",
-        "protocol": protocol,
+        "protocol": {k: v for k, v in rule.protocol.items() if k not in UNSAID.get(name, ())},
         "classes": classes,
-        "groups": _groups(name, classes, counts[0]),
-        "train_counts": counts[0],
-        "test_counts": counts[1],
-        "files": {file: lists.info(rows) for file, rows in files.items()},
+        "groups": {group: [classes[k] for k in ks] for group, ks in groups.items()},
+        **numbers,
     }
-    (folder / "manifest.json").write_bytes(manifest.text(raw))
-
-
-def _groups(name: str, classes: list[str], counts: list[int]) -> dict[str, list[str]]:
-    if name.endswith("fs"):
-        novel = {classes[k] for k in (COCO_NOVEL if name.startswith("coco") else VOC_NOVEL)}
-        return {
-            "base": [c for c in classes if c not in novel],
-            "novel": [c for c in classes if c in novel],
-        }
-    return {
-        group: [c for c, n in zip(classes, counts, strict=True) if manifest.group_of(n) == group]
-        for group in manifest.GROUPS["long-tailed"]
-    }
+    shutil.rmtree(folder / name, ignore_errors=True)
+    manifest.write(folder / name, files, raw)

@@ -1,4 +1,4 @@
-"""Draws concepts: one Concept and a random state in, one small RGBA picture out.
+"""Sprites, small RGBA pictures of one concept each, drawn from its shapes and a random state.
 
 `python -m benchmark.miniature.sprites FILE.png` draws the overview of all concepts.
 """
@@ -114,27 +114,21 @@ def _trace(shape: Shape) -> tuple[bool, float, np.ndarray]:
 
 
 def _rounded(x0, y0, x1, y1, radius) -> np.ndarray:
+    """Outline points (P, 2) of a rectangle, clockwise from its upper right corner."""
     corners = [(x1, y0, -1, 1, -90), (x1, y1, -1, -1, 0), (x0, y1, 1, -1, 90), (x0, y0, 1, 1, 180)]
     steps = np.radians(np.linspace(0, 90, 5))
-    arcs = [
-        np.stack(
-            [
-                x + sx * radius + radius * np.cos(steps + np.radians(start)),
-                y + sy * radius + radius * np.sin(steps + np.radians(start)),
-            ],
-            axis=1,
-        )
-        for x, y, sx, sy, start in corners
-    ]
+    arcs = []
+    for x, y, sx, sy, start in corners:
+        t = steps + np.radians(start)
+        across, down = x + sx * radius + radius * np.cos(t), y + sy * radius + radius * np.sin(t)
+        arcs.append(np.stack([across, down], axis=1))
     return np.concatenate(arcs) if radius else np.array([(c[0], c[1]) for c in corners], float)
 
 
 def _smooth(points: np.ndarray, closed: bool, steps: int = 6) -> np.ndarray:
     """Catmull-Rom curve through the points."""
-    if closed:
-        padded = np.concatenate([points[-1:], points, points[:2]])
-    else:
-        padded = np.concatenate([points[:1], points, points[-1:]])
+    before, after = (points[-1:], points[:2]) if closed else (points[:1], points[-1:])
+    padded = np.concatenate([before, points, after])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = []
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.published import crosschecks, gains
-from benchmark.published.flags import EXACT, GROUPS, ROUNDING, Check, Flag, spots, titles
-from benchmark.published.model import Claim, Place, Published, PublishedTable, Spot
+from benchmark.published.flags import EXACT, ROUNDING, Check, Flag, spots, titles
+from benchmark.published.model import GROUPS, Claim, Place, Published, Spot
 
 
 def audit(data: Published) -> list[Check]:
@@ -74,13 +74,14 @@ def _groups(data: Published) -> Iterator[Flag | None]:
     for (_, task, total, mean), names in found.items():
         text = f"{titles(data, names)}, {task}: total {total:.2f}, the groups give {mean:.2f} "
         text += f"({total - mean:+.2f})"
-        at = [s for name in names for s in _spots(data, name, task, ("total", *GROUPS))]
-        yield Flag("groups", text, tuple(at)) if abs(total - mean) > ROUNDING else None
+        at = spots(data, names, (Place(task, column) for column in ("total", *GROUPS)))
+        yield Flag("groups", text, at) if abs(total - mean) > ROUNDING else None
 
 
 def _variance(data: Published) -> Iterator[Flag | None]:
     for name, task, (_, *groups), counts in _triples(data):
-        var, text = data.row(name).printed.get(Place(task, "var")), ""
+        place, text = Place(task, "var"), ""
+        var = data.row(name).printed.get(place)
         if var is None:
             continue
         least, where = between(groups, counts), f"{titles(data, [name])}, {task}: var {var:.2f}"
@@ -88,14 +89,13 @@ def _variance(data: Published) -> Iterator[Flag | None]:
             text = f"{where} is the variance of the three group means, not of the classes' APs"
         elif var < least:
             text = f"{where} is below the {least:.2f} between the group means alone"
-        yield Flag("variance", text, _spots(data, name, task, ("var",))) if text else None
+        yield Flag("variance", text, spots(data, [name], [place])) if text else None
 
 
 def _log_sums(data: Published) -> Iterator[Flag | None]:
     """A log's groups against its total; its APs against both and against the printed variance."""
-    for run in (run for run in data.runs if {"total", *GROUPS} <= run.values.keys()):
-        if run.task not in data.groups:
-            continue
+    whole = (run for run in data.runs if {"total", *GROUPS} <= run.values.keys())
+    for run in (run for run in whole if run.task in data.groups):
         counts = [data.groups[run.task][group] for group in GROUPS]
         mean, total = weighted([run.values[g] for g in GROUPS], counts), run.values["total"]
         text = f"log {run.log}: total {total:.2f}, the groups give {mean:.2f}"
@@ -114,12 +114,8 @@ def _log_sums(data: Published) -> Iterator[Flag | None]:
                 continue
             text = f"{titles(data, [name])}, {run.task}: var {printed:.2f}, but the log's APs of "
             text += f"the classes have {var:.2f}"
-            at = _spots(data, name, run.task, ("var",))
+            at = spots(data, [name], [Place(run.task, "var")])
             yield Flag("log sums", text, at) if abs(printed - var) > ROUNDING else None
-
-
-def _spots(data: Published, name: str, task: str, columns: Sequence[str]) -> tuple[Spot, ...]:
-    return spots(data.tables[name.partition("/")[0]], data.row(name), task, columns)
 
 
 # -- what the text says ---------------------------------------------------------------------------
@@ -142,16 +138,17 @@ def _claims(data: Published) -> Iterator[Flag | None]:
     """Comparisons of two gains are questions of ours, not claims of the paper."""
     for claim, place in ((c, p) for c in data.claims for p in c.places if len(p.parts) == 1):
         table = data.tables[claim.table]
-        yield _claim(claim, place, table, "in print", gains.of_print(table))
+        yield _claim(data, claim, place, "in print", gains.of_print(table))
         if any(place in row.logged for row in table.rows.values()):
-            yield _claim(claim, place, table, "by the log", gains.of_logs(table))
+            yield _claim(data, claim, place, "by the log", gains.of_logs(table))
 
 
 def _claim(
-    claim: Claim, place: Place, table: PublishedTable, words: str, values: gains.Values
+    data: Published, claim: Claim, place: Place, words: str, values: gains.Values
 ) -> Flag | None:
     found, over = gains.gain(values, claim, place), gains.opponent(values, claim, place)
     if found is None or found > 0:
         return None
-    text = f"{table.paper}, {place}: {claim.text} does not hold {words} ({found:+.2f} over {over})"
-    return Flag("claim", text, spots(table, table.rows[claim.row], place.task, (place.column,)))
+    text = f"{data.tables[claim.table].paper}, {place}: {claim.text} does not hold {words} "
+    text += f"({found:+.2f} over {over})"
+    return Flag("claim", text, spots(data, [f"{claim.table}/{claim.row}"], [place]))

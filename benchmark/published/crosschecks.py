@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from benchmark.published.flags import EXACT, Flag, spots, titles
-from benchmark.published.model import Place, Published, Row, Run, Spot
+from benchmark.published.model import COLUMNS, Place, Published, Row, Run, Spot
 
 
 def same(data: Published) -> Iterator[Flag | None]:
@@ -17,8 +17,7 @@ def same(data: Published) -> Iterator[Flag | None]:
             off = [p for p in one if p in other and abs(one[p] - other[p]) > EXACT]
             both = ", ".join(f"{p} {one[p]:.2f} and {other[p]:.2f}" for p in off)
             text = f"{titles(data, (a, b))}: one experiment, but {both}"
-            at = tuple(Spot(*name.split("/", 1), p) for name in (a, b) for p in off)
-            yield Flag("same", text, at) if off else None
+            yield Flag("same", text, spots(data, (a, b), off)) if off else None
 
 
 # -- equal numbers --------------------------------------------------------------------------------
@@ -33,13 +32,11 @@ def repeated(data: Published) -> Iterator[Flag | None]:
     for dataset in datasets:
         here = [name for name, _, row in data.rows() if _of(row, dataset)]
         sets: list[set[str]] = [set(x) for x in {data.experiment(name) for name in here}]
-        single = len(sets)
         for a, b in combinations(here, 2):
             if b not in data.experiment(a) and _alike(data.row(a), data.row(b), dataset):
                 sets = _joined(sets, a, b)
         large = [x for x in sets if len({data.experiment(name) for name in x}) > 1]
-        single -= sum(len({data.experiment(name) for name in x}) for x in large)
-        yield from [None] * single
+        yield from [None] * (len(sets) - len(large))
         for names in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
             yield _repeat(data, [name for name in here if name in names], dataset)
 
@@ -70,8 +67,7 @@ def _repeat(data: Published, names: list[str], dataset: str) -> Flag:
     shown = _of(longest, dataset)
     numbers = ", ".join(f"{longest.printed[p]:.2f}" for p in shown)
     text = f"{titles(data, names)}, {shown[0].task}: the same numbers ({numbers})"
-    at = ((name, place) for name in names for place in shown if place in data.row(name).printed)
-    return Flag("repeated", text, tuple(Spot(*name.split("/", 1), place) for name, place in at))
+    return Flag("repeated", text, spots(data, names, shown))
 
 
 # -- logs -----------------------------------------------------------------------------------------
@@ -82,10 +78,10 @@ def log(data: Published) -> Iterator[Flag | None]:
     for each in data.runs:
         kinds: dict[str, list[Spot]] = {}
         for name in each.printed_as:
-            table, row = data.tables[name.partition("/")[0]], data.row(name)
-            words, columns = _difference(each, row, 0.51 * 10.0**-table.decimals)
+            table = data.tables[name.partition("/")[0]]
+            words, off = _difference(each, data.row(name), 0.51 * 10.0**-table.decimals)
             if words:
-                kinds.setdefault(words, []).extend(spots(table, row, each.task, columns))
+                kinds.setdefault(words, []).extend(spots(data, [name], off))
             else:
                 yield None
         for words, at in kinds.items():
@@ -95,8 +91,8 @@ def log(data: Published) -> Iterator[Flag | None]:
             yield Flag("log", text, tuple(at))
 
 
-def _difference(each: Run, row: Row, tolerance: float) -> tuple[str, list[str]]:
-    """In words how a row differs from its log, and in which columns; "" if it does not."""
+def _difference(each: Run, row: Row, tolerance: float) -> tuple[str, list[Place]]:
+    """In words how a row differs from its log, and in which places; "" if it does not."""
     found = {column: row.printed.get(Place(each.task, column)) for column in each.values}
     printed = {column: value for column, value in found.items() if value is not None}
     logged, words, columns = dict(each.values), [], set()
@@ -107,7 +103,7 @@ def _difference(each: Run, row: Row, tolerance: float) -> tuple[str, list[str]]:
             words.append("medium and tail exchanged")
     off = [c for c, value in printed.items() if abs(value - logged[c]) > tolerance]
     words += [f"{column} {printed[column]:.2f} for {logged[column]:.2f}" for column in off]
-    return ", ".join(words), [c for c in each.values if c in columns | set(off)]
+    return ", ".join(words), [Place(each.task, c) for c in each.values if c in columns | set(off)]
 
 
 def _distance(a: dict[str, float], b: dict[str, float]) -> float:
@@ -120,7 +116,5 @@ def run(data: Published) -> Iterator[Flag | None]:
         count = len({data.experiment(name) for name in each.printed_as})
         text = f"{titles(data, each.printed_as)}, {each.task}: one run in print as {count} "
         text += f"experiments (log {each.log})"
-        rows = [(data.tables[x.partition("/")[0]], data.row(x)) for x in each.printed_as]
-        columns = ("total", "head", "medium", "tail", "var", "novel")
-        at = tuple(s for table, row in rows for s in spots(table, row, each.task, columns))
+        at = spots(data, each.printed_as, (Place(each.task, column) for column in COLUMNS))
         yield Flag("run", text, at) if count > 1 else None

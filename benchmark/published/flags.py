@@ -1,13 +1,12 @@
-"""What an audit says: flags on published numbers, and how it names rows."""
+"""What an audit says: flags on published numbers, and how it names rows ("table/row")."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmark.published.model import Place, Published, PublishedTable, Row, Spot
+from benchmark.published.model import Place, Published, Spot
 
-GROUPS = ("head", "medium", "tail")
 ROUNDING = 0.0201  # two-decimal numbers that a mean of others may be off by
 EXACT = 0.0051  # half of the last of two decimals
 
@@ -31,10 +30,11 @@ class Check:
     flags: tuple[Flag, ...]
 
 
-def spots(table: PublishedTable, row: Row, task: str, columns: Iterable[str]) -> tuple[Spot, ...]:
-    """The row's printed numbers in these columns of a task."""
-    places = (Place(task, column) for column in columns)
-    return tuple(Spot(table.name, row.name, place) for place in places if place in row.printed)
+def spots(data: Published, names: Iterable[str], places: Iterable[Place]) -> tuple[Spot, ...]:
+    """The numbers that these rows ("table/row") print in these places, row by row."""
+    places = tuple(places)
+    pairs = ((name, place) for name in names for place in places)
+    return tuple(Spot(*n.split("/", 1), p) for n, p in pairs if p in data.row(n).printed)
 
 
 def titles(data: Published, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The published numbers: `benchmark/published.yaml`, read with every field checked."""
+"""The published numbers as objects: tables, rows, logged runs and claims of published.yaml."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+GROUPS = ("head", "medium", "tail")
+COLUMNS = ("total", *GROUPS, "var", "novel")
 BEST = "best"  # in a claim: over every other row
 
 

@@ -11,14 +11,7 @@ import pytest
 from benchmark.cli.data_root import main as check
 from benchmark.common import environment
 from benchmark.common.errors import InputError
-from benchmark.data.annotations import (
-    VOC_CLASSES,
-    Instances,
-    coco_labels,
-    voc_boxes,
-    voc_ids,
-    voc_labels,
-)
+from benchmark.data.annotations import VOC_CLASSES, Instances, voc_boxes, voc_labels
 
 ROOT = environment.ROOT.parent / "shared" / "real_samples"
 OFFICIAL = ROOT.with_name("official_splits")
@@ -50,14 +43,14 @@ def instances(tmp_path) -> Path:
     return path
 
 
-def test_coco_labels(instances):
-    assert coco_labels(instances) == {
+def test_labels_of_instances(instances):
+    assert Instances(instances).labels() == {
         "000000000009.jpg": {0, 2},
         "000000000025.jpg": set(),
         "000000000030.jpg": {1},
         "000000000042.jpg": set(),
     }
-    assert coco_labels(instances, crowd="negative")["000000000009.jpg"] == {0}
+    assert Instances(instances).labels(crowd="negative")["000000000009.jpg"] == {0}
 
 
 def test_instances_are_read_once_for_everything(instances):
@@ -65,7 +58,7 @@ def test_instances_are_read_once_for_everything(instances):
     assert found.images[1:3] == [(25, "000000000025.jpg"), (30, "000000000030.jpg")]
     assert found.classes == ("c1", "c13", "c90")
     assert found.size == (4, 7)  # what is skipped counts
-    assert found.labels("negative") == coco_labels(instances, "negative")
+    assert found.labels("negative") == Instances(instances).labels("negative")
     boxes = found.boxes()
     assert boxes["000000000030.jpg"] == [(1, (1.0, 2.0, 30.0, 40.0))] * 2
     assert boxes["000000000009.jpg"] == [(0, (1.0, 2.0, 30.0, 40.0)), (2, (1.0, 2.0, 30.0, 40.0))]
@@ -88,12 +81,12 @@ def test_images_keep_the_order_of_the_file(instances):
 def test_outlines_are_of_no_account(instances):
     """Polygons, or the run lengths of a crowd, are objects of their own inside an annotation."""
     content = json.loads(instances.read_text())
-    before = coco_labels(instances)
+    before = Instances(instances).labels()
     for n, each in enumerate(content["annotations"]):
         outline = {"counts": [1, 2], "size": [3, 4]} if n % 2 else [[1, 2, 3, 4, 5, 6]]
         each["segmentation"] = outline
     instances.write_text(json.dumps(content))
-    assert coco_labels(instances) == before
+    assert Instances(instances).labels() == before
 
 
 @pytest.mark.parametrize("kept", [0, 1, 200, -1])
@@ -127,7 +120,7 @@ def test_an_instances_file_that_is_not_there_is_one_line(tmp_path):
 def test_coco_errors_name_file_and_field(instances, change, named):
     instances.write_text(json.dumps(json.loads(instances.read_text()) | change))
     with pytest.raises(InputError, match=named) as caught:
-        coco_labels(instances)
+        Instances(instances).labels()
     assert "instances_val2017.json" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -145,15 +138,13 @@ def devkit(tmp_path) -> Path:
         "000010": "",
     }
     (tmp_path / "Annotations").mkdir()
-    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
-    (tmp_path / "ImageSets" / "Main" / "test.txt").write_text("000001\n000004\n000010\n")
     for name, text in objects.items():
         (tmp_path / "Annotations" / f"{name}.xml").write_text(f"<annotation>{text}</annotation>")
     return tmp_path
 
 
 def test_voc_labels_with_difficult_both_ways(devkit):
-    ids = voc_ids(devkit, "test")
+    ids = ["000001", "000004", "000010"]
     sofa, car, person = (VOC_CLASSES.index(c) for c in ("sofa", "car", "person"))
     positive = {"000001": {person, sofa}, "000004": {car}, "000010": set()}
     assert voc_labels(devkit, ids) == positive
@@ -191,7 +182,7 @@ def test_real_coco_annotations_agree_with_the_label_list():
     content = json.loads(found[0].read_text())
     if len(content["categories"]) != 80:
         pytest.skip("the real samples list fewer than 80 categories: ranks are not class indices")
-    labels = coco_labels(found[0])
+    labels = Instances(found[0]).labels()
     shared = set(labels) & set(listed)
     assert shared and all(labels[name] == listed[name] for name in shared)
 

@@ -144,13 +144,13 @@ def test_coco_few_shot_reads_cocos_own_captions_where_they_are(site):
     assert site.run("fetch")[0] == 0
     assert tasks.load("coco-fs-1", "paper", site.root, 1).train.captions is None
     instances = json.loads((site.root / "annotations/instances_train2014.json").read_text())
-    told = [
+    notes = [
         {"image_id": image["id"], "caption": f" {n} {image['file_name']}\n"}
         for image in instances["images"]
         for n in ("one", "two.")
     ]
     path = site.root / captions.COCO2014
-    path.write_text(json.dumps({"images": instances["images"], "annotations": told}))
+    path.write_text(json.dumps({"images": instances["images"], "annotations": notes}))
     task = tasks.load("coco-fs-1", "paper", site.root, 1)
     name = Path(task.train.images.paths[0]).name
     assert task.train.captions[0] == f"one {name}. two. {name}."

@@ -100,7 +100,7 @@ def test_the_images_are_there_small_and_few(root):
 @pytest.mark.parametrize("year", ["train2017", "val2017"])
 def test_coco_annotations_give_the_long_tailed_lists(root, year):
     file = {"train2017": "train.txt", "val2017": "test.txt"}[year]
-    read = annotations.coco_labels(root / "annotations" / f"instances_{year}.json")
+    read = annotations.Instances(root / "annotations" / f"instances_{year}.json").labels()
     listed = splits.entries(splits.read("coco-lt", "miniature"), file)
     assert len(read) == len(listed)
     assert all(read[os.path.basename(path)] == set(labels) for path, labels in listed)
@@ -113,7 +113,8 @@ def test_coco_annotations_give_the_few_shot_lists(root):
         ("novel_test.txt", "val2014", "novel"),
         ("episodes/5-shot-03.txt", "train2014", "novel"),
     ):
-        read = annotations.coco_labels(root / "annotations" / f"instances_{year}.json", "negative")
+        source = root / "annotations" / f"instances_{year}.json"
+        read = annotations.Instances(source).labels("negative")
         kept = set(split.groups[group])
         for path, labels in splits.entries(split, file):
             assert read[os.path.basename(path)] & kept == set(labels)
@@ -140,7 +141,8 @@ def test_an_image_is_a_function_of_version_and_path(root, tmp_path):
     path = splits.entries(split, "test.txt")[5][0]
     row = next(r for r in build._read("VOC2007_test") if r[0] == path)
     (tmp_path / path).parent.mkdir(parents=True)
-    build._start_worker(scenes.bank(build._VARIANTS, build.VERSION))
+    sprites_of = {n: scenes.instances(n, build._VARIANTS, build.VERSION) for n in row[1]}
+    build._start_worker(sprites_of)
     build._render_one(tmp_path, *row)
     assert (tmp_path / path).read_bytes() == (root / path).read_bytes()
 

@@ -127,7 +127,7 @@ def test_locks_can_lie_elsewhere(folder, tmp_path, monkeypatch):
     assert folder.locks == folder.path / ".locks"
     monkeypatch.setenv("CIMLIC_LOCK_DIR", str(tmp_path / "locks"))
     assert folder.locks == tmp_path / "locks" / "small" / "miniature"
-    files.check(folder.locks)
+    files.check_lockable(folder.locks)
 
 
 def test_frame_has_one_row_a_unit_and_flat_metrics(folder, tmp_path):

@@ -47,10 +47,8 @@ class Instances:
         self.path = Path(path)
         content = _parse(self.path)
         categories = sorted(content["categories"], key=lambda row: row["id"])
-        self.classes: tuple[str, ...] = tuple(row["name"] for row in categories)
-        self.images: list[tuple[int, str]] = [
-            (row["id"], row["file_name"]) for row in content["images"]
-        ]
+        self.classes = tuple(row["name"] for row in categories)
+        self.images = [(row["id"], row["file_name"]) for row in content["images"]]
         self.size = (len(self.images), len(content["annotations"]))
         ranks = _positions(self.path, "categories", [row["id"] for row in categories])
         images = _positions(self.path, "images", [number for number, _ in self.images])
@@ -59,26 +57,16 @@ class Instances:
 
     def labels(self, crowd: str = "positive") -> dict[str, set[int]]:
         """Class indices of each image by file name, in the file's order; may be empty."""
-        found: list[set[int]] = [set() for _ in self.images]
-        for each in self._counted(crowd):
-            found[each.image].add(each.label)
-        return {name: labels for (_, name), labels in zip(self.images, found, strict=True)}
+        return {name: {k for k, _ in boxes} for name, boxes in self.boxes(crowd).items()}
 
     def boxes(self, crowd: str = "positive") -> dict[str, list[tuple[int, Box]]]:
         """(class index, box) of each annotation that `labels` counts, by file name."""
-        found: list[list[tuple[int, Box]]] = [[] for _ in self.images]
-        for each in self._counted(crowd):
-            found[each.image].append((each.label, each.box))
-        return {name: boxes for (_, name), boxes in zip(self.images, found, strict=True)}
-
-    def _counted(self, crowd: str) -> Iterator[_Object]:
         crowds = convention("crowd", crowd) == "positive"
-        return (each for each in self._objects if crowds or not each.crowd)
-
-
-def coco_labels(json_path: Path, crowd: str = "positive") -> dict[str, set[int]]:
-    """`Instances.labels` of a file that is read for this alone."""
-    return Instances(json_path).labels(crowd)
+        found: list[list[tuple[int, Box]]] = [[] for _ in self.images]
+        for each in self._objects:
+            if crowds or not each.crowd:
+                found[each.image].append((each.label, each.box))
+        return {name: boxes for (_, name), boxes in zip(self.images, found, strict=True)}
 
 
 def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:

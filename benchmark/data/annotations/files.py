@@ -1,4 +1,4 @@
-"""What all readers of a data root share: reading a file, and checking a convention's name."""
+"""Files and folders below a data root, read with one-line errors; names of conventions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def read(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy(error)}") from None
+        raise _unreadable(path, error) from None
 
 
-def remedy(error: OSError) -> str:
-    """What to do about a file or folder below the data root that cannot be read."""
+def _unreadable(path: Path, error: OSError) -> InputError:
+    remedy = "is the data root complete? `python -m benchmark data-root check` says what is missing"
     if isinstance(error, PermissionError):
-        return "give yourself the right to read it"
-    return "is the data root complete? `python -m benchmark data-root check` says what is missing"
+        remedy = "give yourself the right to read it"
+    return InputError(f"{path}: cannot be read ({error.strerror}); {remedy}")
 
 
 def convention(field: str, value: str) -> str:
@@ -42,16 +42,10 @@ class DataRoot:
     def names(self, folder: str) -> frozenset[str] | None:
         """The names in a folder below the root; None if there is no such folder."""
         if folder not in self._names:
-            self._names[folder] = self._list(self.path / folder)
+            try:
+                self._names[folder] = frozenset(os.listdir(self.path / folder))
+            except FileNotFoundError:
+                self._names[folder] = None
+            except OSError as error:
+                raise _unreadable(self.path / folder, error) from None
         return self._names[folder]
-
-    @staticmethod
-    def _list(path: Path) -> frozenset[str] | None:
-        try:
-            return frozenset(os.listdir(path))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror}); {remedy(error)}"
-            ) from None

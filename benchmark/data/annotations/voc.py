@@ -1,4 +1,4 @@
-"""Reader of Pascal VOC's annotations: XML below VOCdevkit/VOC<year>, and its image sets."""
+"""Reader of Pascal VOC's annotations: an XML file an image, below VOCdevkit/VOC<year>."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-
-
-def voc_ids(devkit_year: Path, image_set: str) -> list[str]:
-    """The image ids of ImageSets/Main/<image_set>.txt below e.g. VOCdevkit/VOC2007."""
-    path = Path(devkit_year) / "ImageSets" / "Main" / f"{image_set}.txt"
-    return [line.split()[0] for line in read(path).decode().splitlines() if line.strip()]
 
 
 def voc_labels(

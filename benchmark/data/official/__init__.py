@@ -1,1 +1,1 @@
-"""Gets the official split lists and makes ours of them."""
+"""The official split lists: getting them, making ours of them, checking both."""

@@ -1,9 +1,10 @@
-"""From official files to our lists and the manifest that describes them, split by split."""
+"""Our lists and manifests derived from the official files, by one rule a split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from benchmark.data.splits.lists import Row
 VERSION = 1  # raise when a rule here changes: it is in the manifest, and so in a split's identity
 VOC2007 = "VOCdevkit/VOC2007/JPEGImages/{:06d}.jpg"
 BOXES = "with area <= 0 or a side below one pixel: no label"
+# Every manifest holds these words, and its sha256 is the split's identity: leave them as they are.
 CONVERTED = "converted by python -m benchmark.splits"
+
+Files = Mapping[str, Path]  # path in its repository -> file
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,17 @@ class Lists:
 class Rule:
     """What is fixed for a split: the fields of its manifest, and how its lists are derived.
 
-    `derive(files, root)`: files by path in their repository; root None without annotations.
+    `derive(files, root)`: root None without annotations.
     """
 
     setting: str
     origin: str
     protocol: dict[str, Any]
-    derive: Callable[[Mapping[str, Path], Path | None], Lists]
+    derive: Callable[[Files, Path | None], Lists]
     annotations: dict[str, dict[str, int]] | None = None
 
 
-def lists_of(name: str, files: Mapping[str, Path], root: Path | None) -> Lists:
+def lists_of(name: str, files: Files, root: Path | None) -> Lists:
     """A split's lists from its official files; InputError if they or the annotations are wrong."""
     return RULES[name].derive(files, root)
 
@@ -55,8 +59,7 @@ def lists_of(name: str, files: Mapping[str, Path], root: Path | None) -> Lists:
 def fields(name: str, sources: list[Source], found: Lists) -> dict[str, Any]:
     """The manifest; null where it depends on annotations that `found` was made without."""
     rule = RULES[name]
-    first, second = list(found.files.values())[:2]
-    raw = {
+    return {
         "name": name,
         "scale": "paper",
         "version": VERSION,
@@ -67,84 +70,50 @@ def fields(name: str, sources: list[Source], found: Lists) -> dict[str, Any]:
         "protocol": rule.protocol,
         "classes": list(found.classes),
         "groups": {g: [found.classes[k] for k in ks] for g, ks in found.groups.items()},
-        "train_counts": _counts(first, len(found.classes)),
-        "test_counts": _counts(second, len(found.classes)),
-        "files": {file: _info(rows) for file, rows in found.files.items()},
+        **manifest.counted(found.files, len(found.classes)),
         "sources": [asdict(source) for source in sources],
-    }
-    return raw | ({"annotations": rule.annotations} if rule.annotations else {})
+    } | ({"annotations": rule.annotations} if rule.annotations else {})
 
 
-def _counts(rows: list[Row] | dict, classes: int) -> list[int] | None:
-    return lists.counts(rows, classes) if isinstance(rows, list) else None
-
-
-def _info(rows: list[Row] | dict) -> dict[str, Any]:
-    return lists.info(rows) if isinstance(rows, list) else {"sha256": None} | rows
-
-
-def _coco_long_tailed(files: Mapping[str, Path], root: Path | None) -> Lists:
-    classes = published_lists.class_names(files["data/coco/coco_labels.txt"])
-    train, test = (
-        published_lists.text_list(
-            files[f"data/coco/coco_lt_{part}.txt"], rf"{folder}/\d{{12}}\.jpg", len(classes)
-        )
-        for part, folder in (("train", "train2017"), ("test", "val2017"))
-    )
-    return _long_tailed(classes, train, test)
-
-
-def _voc_long_tailed(files: Mapping[str, Path], root: Path | None) -> Lists:
-    path = files["data/voc/voc_labels.txt"]
+def _long_tailed(
+    dataset: str, train_image: str, test_image: str, files: Files, root: Path | None
+) -> Lists:
+    """LMPT's lists of a dataset, whose paths match these two regular expressions."""
+    stem = f"data/{dataset}/{dataset}"
+    path = files[f"{stem}_labels.txt"]
     classes = published_lists.class_names(path)
-    if classes != VOC_CLASSES:
+    if dataset == "voc" and classes != VOC_CLASSES:
         raise InputError(f"{path}: must be VOC's 20 classes in alphabetical order; fetch it again")
     train, test = (
-        published_lists.text_list(
-            files[f"data/voc/voc_lt_{part}.txt"], rf"VOCdevkit/{image}\.jpg", len(classes)
-        )
-        for part, image in (
-            ("train", r"VOC2012/JPEGImages/\d{4}_\d{6}"),
-            ("test", r"VOC2007/JPEGImages/\d{6}"),
-        )
+        published_lists.text_list(files[f"{stem}_lt_{part}.txt"], image, len(classes))
+        for part, image in (("train", train_image), ("test", test_image))
     )
-    return _long_tailed(classes, train, test)
-
-
-def _long_tailed(classes: tuple[str, ...], train: list[Row], test: list[Row]) -> Lists:
-    groups: dict[str, list[int]] = {group: [] for group in manifest.GROUPS["long-tailed"]}
-    for k, count in enumerate(lists.counts(train, len(classes))):
-        groups[manifest.group_of(count)].append(k)
     shared = {path for path, _ in train} & {path for path, _ in test}
     if shared:
         raise InputError(f"{min(shared)}: in both the training and the test list; fetch again")
-    files = {"train.txt": train, "test.txt": test}
-    return Lists(classes, {g: tuple(ks) for g, ks in groups.items()}, files)
+    groups = manifest.groups_of(lists.counts(train, len(classes)))
+    return Lists(classes, groups, {"train.txt": train, "test.txt": test})
 
 
-def _coco_few_shot(files: Mapping[str, Path], root: Path | None) -> Lists:
+def _coco_few_shot(files: Files, root: Path | None) -> Lists:
     classes = published_lists.class_names(files["data/coco/coco_labels.txt"])
-    episodes = laso.episodes(dict(files), len(classes))
+    episodes = laso.episodes(files, len(classes))
     novel = laso.novel(episodes)
     groups = {"base": tuple(k for k in range(len(classes)) if k not in novel), "novel": novel}
     if root is not None:
         return Lists(classes, groups, laso.rows(root, episodes, classes))
-    known: dict[str, Any] = dict.fromkeys(
-        ("base_train.txt", "novel_test.txt"), {"images": None, "labels": None}
-    )
+    unknown = {"images": None, "labels": None}
+    known: dict[str, Any] = {"base_train.txt": unknown, "novel_test.txt": unknown}
     for file, episode in episodes.items():
         labels = sum(len(each) for each in episode.labels.values())
         known[file] = {"images": len(episode.positions), "labels": labels}
     return Lists(classes, groups, known)
 
 
-def _voc_few_shot(files: Mapping[str, Path], root: Path | None) -> Lists:
+def _voc_few_shot(files: Files, root: Path | None) -> Lists:
     stem = "idx/voc/classification_"
     tables = {"base_train.txt": "Train_base", "novel_test.txt": "Test_novel"}
-    for shots in (1, 5):
-        for run in range(1, 11):
-            file = f"episodes/{shots}-shot-{run:02d}.txt"
-            tables[file] = f"Train_novel_{shots}shot_{run}"
+    tables |= {file: f"Train_novel_{k}shot_{n}" for file, (k, n) in lists.EPISODES.items()}
     found, headers = {}, {}
     for file, table in tables.items():
         path = files[f"{stem}{table}.csv"]
@@ -166,20 +135,20 @@ RULES = {
         "long-tailed",
         "COCO-LT (COCO-MLT) of Distribution-Balanced Loss (wutong16/DistributionBalancedLoss), "
         "in the lists of paths and labels that LMPT publishes",
-        {
-            "difficult": None,
-            "source": "COCO-LT (COCO-MLT)",
-            "crowd": "positive",
-            "boxes": BOXES,
-        },
-        _coco_long_tailed,
+        {"difficult": None, "source": "COCO-LT (COCO-MLT)", "crowd": "positive", "boxes": BOXES},
+        partial(_long_tailed, "coco", r"train2017/\d{12}\.jpg", r"val2017/\d{12}\.jpg"),
     ),
     "voc-lt": Rule(
         "long-tailed",
         "VOC-LT (VOC-MLT) of Distribution-Balanced Loss (wutong16/DistributionBalancedLoss), "
         "in the lists of paths and labels that LMPT publishes",
         {"difficult": "positive", "source": "VOC-LT (VOC-MLT)"},
-        _voc_long_tailed,
+        partial(
+            _long_tailed,
+            "voc",
+            r"VOCdevkit/VOC2012/JPEGImages/\d{4}_\d{6}\.jpg",
+            r"VOCdevkit/VOC2007/JPEGImages/\d{6}\.jpg",
+        ),
     ),
     "coco-fs": Rule(
         "few-shot",
@@ -190,8 +159,8 @@ RULES = {
             "source": "LaSO 64/16",
             "crowd": "negative",
             "boxes": BOXES,
-            "mixed": "kept",
-            "shots": "at least",
+            "mixed": "kept",  # images of base and novel classes; the other group's labels masked
+            "shots": "at least",  # k positives of each novel class
         },
         _coco_few_shot,
         laso.SIZES,
@@ -202,7 +171,7 @@ RULES = {
         {
             "difficult": "negative",
             "source": "HP-DVAL 14/6 on VOC2007",
-            "mixed": "dropped",
+            "mixed": "dropped",  # images of base and novel classes
             "shots": "exactly",
         },
         _voc_few_shot,

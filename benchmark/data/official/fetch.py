@@ -1,4 +1,4 @@
-"""Gets the official files, over the network or from a folder, and makes our lists of them."""
+"""Fetching the official files, over the network or from a folder, and making our lists of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import splits
 from benchmark.data.official import laso, sources, store
 from benchmark.data.official.sources import Source
+from benchmark.data.splits import lists
 
 HOST = "https://raw.githubusercontent.com"
 TIMEOUT = 30  # seconds without an answer
@@ -20,38 +21,17 @@ def fetch(root: Path, folder: Path | None = None, names: list[str] | None = None
     coco-fs waits for COCO's 2014 annotations: that is said, and is an error only if it was asked
     for by name. InputError for a file that cannot be had or is not the pinned one.
     """
-    known = splits.names("paper")
     for name in names or ():
         splits.committed(name, "paper")  # an unknown name, before any work
-    wanted = [name for name in known if names is None or name in names]
+    wanted = [name for name in splits.names("paper") if names is None or name in names]
     obtain = sources.Local(folder).obtain if folder else download
     for name in wanted:
-        _get(name, root, obtain)
-    problems = []
-    for name in wanted:
-        absent = laso.missing(root) if name == "coco-fs" else []
-        if absent and names is not None:
-            problems.append(InputError(f"split {name}: {waits(absent, root)}"))
-        elif absent:
-            print(f"{name}: not made; {waits(absent, root)}")
-        else:
-            try:
-                print(_make(name, root))
-            except InputError as error:
-                problems.append(error)
+        _get(sources.of(splits.committed(name, "paper").raw), root, obtain)
+    problems = store.each(wanted, lambda name: _make(name, root, names is not None))
     for name in wanted:
         _get_captions(name, root, obtain)
-    if problems:  # at the end, so that the other splits are done
-        raise problems[0]
-
-
-def waits(absent: list[str], root: Path) -> str:
-    """What is missing for coco-fs, and how to go on."""
-    return (
-        f"its episodes are positions in annotation files that are not below {root}: "
-        f"{', '.join(absent)}; unpack COCO's annotations_trainval2014.zip there and run "
-        "`python -m benchmark splits fetch` again"
-    )
+    for problem in problems:
+        raise problem
 
 
 def download(source: Source, root: Path) -> None:
@@ -79,14 +59,14 @@ def download(source: Source, root: Path) -> None:
 
 def _not_had(source: Source, reason: str) -> InputError:
     return InputError(
-        f"cannot download {source.whence} ({reason}); without a network, give --from FOLDER with a "
+        f"cannot download {source.origin} ({reason}); without a network, give --from FOLDER with a "
         "copy of that repository"
     )
 
 
-def _get(name: str, root: Path, obtain: Callable[[Source, Path], None]) -> None:
-    """Have all of a split's official files below the root; those that are there stay."""
-    for source in sources.of(splits.committed(name, "paper").raw):
+def _get(found: list[Source], root: Path, obtain: Callable[[Source, Path], None]) -> None:
+    """Have these official files below the root; those that are there stay."""
+    for source in found:
         if not source.here(root):
             with store.writable(root):
                 obtain(source, root)
@@ -99,16 +79,25 @@ def _get_captions(name: str, root: Path, obtain: Callable[[Source, Path], None])
     """
     for source in sources.captions().get(name, ()):
         try:
-            if not source.here(root):
-                with store.writable(root):
-                    obtain(source, root)
+            _get([source], root, obtain)
         except InputError as error:
             print(f"{name}: no captions, which lmpt and taidpt need ({error})")
 
 
-def _make(name: str, root: Path) -> str:
+def _make(name: str, root: Path, asked_for: bool) -> str:
+    """Make a split's lists, if that can be done, and say what they are."""
+    absent = laso.missing(root) if name == "coco-fs" else []
+    if absent:
+        why = (
+            f"its episodes are positions in annotation files that are not below {root}: "
+            f"{', '.join(absent)}; unpack COCO's annotations_trainval2014.zip there and run "
+            "`python -m benchmark splits fetch` again"
+        )
+        if asked_for:
+            raise InputError(f"split {name}: {why}")
+        return f"not made; {why}"
     files, raw = store.official(name, root)
     found = store.write(name, root, files, raw)
-    images = sum(len(rows) for file, rows in files.items() if not file.startswith("episodes/"))
+    images = sum(len(rows) for file, rows in files.items() if file not in lists.EPISODES)
     what = f"{len(files)} lists, {images:,} images, sha256 {found.sha256[:10]}"
-    return f"{name}: {what}, {found.path.parent}"
+    return f"{what}, {found.path.parent}"

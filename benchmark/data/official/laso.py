@@ -9,6 +9,7 @@ Source: leokarlin/LaSO, oneshot/coco.py and data_for_augmentation/.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,7 @@ SIZES = {  # images and annotations, crowds included
     TRAIN: {"images": 82783, "annotations": 604907},
     TEST: {"images": 40504, "annotations": 291875},
 }
-EPISODES = {
-    f"episodes/{shots}-shot-{run:02d}.txt": f"data_for_augmentation/{shots}shotRun{run}"
-    for shots in (1, 5)
-    for run in range(1, 11)
-}
+EPISODES = {f: f"data_for_augmentation/{k}shotRun{n}" for f, (k, n) in lists.EPISODES.items()}
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Episode:
     labels: dict[int, tuple[int, ...]]
 
 
-def episodes(files: dict[str, Path], classes: int) -> dict[str, Episode]:
+def episodes(files: Mapping[str, Path], classes: int) -> dict[str, Episode]:
     """Our list file -> episode, read from LaSO's files (path in its repository -> file)."""
     found = {}
     for file, stem in EPISODES.items():

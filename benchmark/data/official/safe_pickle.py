@@ -1,4 +1,4 @@
-"""Reads pickles of nothing but whole numbers in lists and dictionaries, without unpickling them.
+"""A reader of pickles that hold whole numbers in lists and dictionaries, without unpickling them.
 
 Loading a pickle can run any code. Here the file is taken apart by `pickletools.genops`, which runs
 nothing, and the few opcodes that make lists, dictionaries and integers are carried out by hand; any
@@ -25,18 +25,12 @@ def read(path: Path) -> list | dict:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); fetch it again") from None
     try:
-        return _carry_out(content)
-    except _Refused as refused:
-        raise InputError(f"{path}: opcode {refused}; only lists of integers are read") from None
+        return _carry_out(content, path)
     except (ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
         raise InputError(f"{path}: not a pickle of integers ({error}); fetch it again") from None
 
 
-class _Refused(Exception):
-    """An opcode that is not on the list of those that are carried out."""
-
-
-def _carry_out(content: bytes) -> list | dict:
+def _carry_out(content: bytes, path: Path) -> list | dict:
     stack: list[Any] = []
     for opcode, argument, _ in pickletools.genops(content):
         name = opcode.name
@@ -61,7 +55,7 @@ def _carry_out(content: bytes) -> list | dict:
             (result,) = stack
             return result if isinstance(result, dict) else _a(list, stack)
         elif name not in _NOTHING:
-            raise _Refused(name)
+            raise InputError(f"{path}: opcode {name}; only lists of integers are read")
     raise ValueError("cut short")
 
 

@@ -32,7 +32,8 @@ class Source:
     bytes: int
 
     @property
-    def whence(self) -> str:
+    def origin(self) -> str:
+        """Repository, commit and path, in words."""
         return f"repository {self.repository}, commit {self.commit}, path {self.path}"
 
     def place(self, root: Path) -> Path:
@@ -41,10 +42,15 @@ class Source:
 
     def here(self, root: Path) -> bool:
         """Whether its copy lies there, unchanged."""
+        return self.read(self.place(root)) is not None
+
+    def read(self, path: Path) -> bytes | None:
+        """The file's bytes if they are this source's, else None."""
         try:
-            return lists.sha256(self.place(root).read_bytes()) == self.sha256
+            content = path.read_bytes() if path.stat().st_size == self.bytes else b""
         except OSError:
-            return False
+            return None
+        return content if lists.sha256(content) == self.sha256 else None
 
 
 def table(path: Path) -> dict[str, list[Source]]:
@@ -104,24 +110,13 @@ class Local:
         """The file; InputError with its origin if the folder has none of this sha256."""
         candidates = sorted(self._by_name.get(Path(source.path).name, ()))
         for path in candidates:
-            if _content(path, source) is not None:
+            if source.read(path) is not None:
                 return path
         why = f"; {candidates[0]} has another sha256" if candidates else ""
-        raise InputError(f"--from {self.folder}: missing {source.whence}{why}; get it there")
+        raise InputError(f"--from {self.folder}: missing {source.origin}{why}; get it there")
 
     def obtain(self, source: Source, root: Path) -> None:
         """Copy the file to its place below the data root."""
-        content = _content(self.find(source), source)
+        found = self.find(source)
         with atomic(source.place(root)) as temporary:
-            temporary.write_bytes(content or b"")
-
-
-def _content(path: Path, source: Source) -> bytes | None:
-    """The file's bytes if they are the source's."""
-    try:
-        if path.stat().st_size != source.bytes:
-            return None
-        content = path.read_bytes()
-    except OSError:
-        return None
-    return content if lists.sha256(content) == source.sha256 else None
+            temporary.write_bytes(found.read_bytes())

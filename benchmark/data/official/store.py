@@ -1,11 +1,11 @@
-"""Puts a split's list files and manifest below a data root: the whole folder, or nothing of it."""
+"""The splits below a data root: each a whole folder of lists and manifest, or nothing of it."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,20 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.data import splits
 from benchmark.data.official import derive, sources
-from benchmark.data.splits import lists, manifest
+from benchmark.data.splits import manifest
 from benchmark.data.splits.lists import Row
 from benchmark.data.splits.manifest import Document
+
+
+def each(names: Iterable[str], one: Callable[[str], str]) -> list[InputError]:
+    """Print a line for each split, `one(name)`; returns its errors, so that all have their turn."""
+    problems = []
+    for name in names:
+        try:
+            print(f"{name}: {one(name)}")
+        except InputError as error:
+            problems.append(error)
+    return problems
 
 
 def official(name: str, root: Path) -> tuple[dict[str, list[Row]], dict[str, Any]]:
@@ -43,10 +54,7 @@ def write(name: str, root: Path, files: Mapping[str, list[Row]], raw: dict[str, 
     temporary = folder.with_name(f".{name}.{uuid.uuid4().hex[:12]}.tmp")
     with writable(root):
         try:
-            for file, rows in files.items():
-                (temporary / file).parent.mkdir(parents=True, exist_ok=True)
-                (temporary / file).write_bytes(lists.content(rows))
-            (temporary / "manifest.json").write_bytes(manifest.text(raw))
+            manifest.write(temporary, files, raw)
             remove(name, root)
             temporary.rename(folder)
         finally:
@@ -77,9 +85,10 @@ def writable(root: Path) -> Iterator[None]:
 
 
 def pin(folder: Path, target: Path | None = None) -> None:
-    """Write `<target>/<split>/manifest.json`; the target is splits/paper of this repository.
+    """Write the committed manifests anew, `<target>/<split>/manifest.json`; for maintainers.
 
-    The files are those of `splits/paper/sources.tsv`, found below `folder` by their sha256.
+    The target is splits/paper of this repository unless given. The official files are those of
+    `splits/paper/sources.tsv`, found below `folder` by their sha256.
     """
     local = sources.Local(folder)
     target = target or splits.FOLDER / "paper"

@@ -1,4 +1,4 @@
-"""Checks all that was fetched: official files, manifests, and lists, which are derived anew."""
+"""The check of all that was fetched: official files, manifests, and lists, derived anew."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ def verify(root: Path) -> None:
 
 def one(name: str, root: Path) -> str | None:
     """What a split is, None if it is not fetched; InputError if something of it is not right."""
-    for source in sources.captions().get(name, ()):
-        if os.path.exists(source.place(root)):
-            sources.verified([source], root)
+    captions = sources.captions().get(name, ())
+    sources.verified([each for each in captions if os.path.exists(each.place(root))], root)
     if not splits.is_fetched(name, root):
         origins = sources.of(splits.committed(name, "paper").raw)
         if any(os.path.exists(source.place(root)) for source in origins):
@@ -43,8 +42,7 @@ def one(name: str, root: Path) -> str | None:
     for file in split.files:
         splits.entries(split, file)
     full, raw = store.official(name, root)
-    whole = lists.sha256(manifest.text(raw))
-    _check_identity(split, whole)
+    _check_identity(split, lists.sha256(manifest.text(raw)))
     for file, rows in full.items():
         kept = {path for path, _ in splits.entries(split, file)} if split.restriction else None
         expected = [row for row in rows if kept is None or row[0] in kept]

@@ -1,1 +1,1 @@
-"""Examines a data root: what is there, what is missing, what is damaged."""
+"""The check of a data root: what is there, what is missing, what is damaged."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _COCO = "https://cocodataset.org/#download"
-_VOC2007 = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
-_VOC2012 = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/"
+_VOC07 = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
+_VOC12 = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/"
 
 
 @dataclass(frozen=True)
@@ -41,71 +41,56 @@ class Part:
     convention: str  # crowds (COCO) or difficult objects (VOC): positive | negative
 
 
-_A2017 = Archive(
-    "annotations_trainval2017.zip", _COCO, 252_907_541, "f4bbac642086de4f52a3fdda2de5fa2c"
-)
-_A2014 = Archive(
-    "annotations_trainval2014.zip", _COCO, 252_872_794, "0a379cfc70b0e71301e0f377548639bd"
-)
-_TRAINVAL2007 = Archive(
-    "VOCtrainval_06-Nov-2007.tar", _VOC2007, 460_032_000, "c52e279531787c972589f7e41ab4ae64"
-)
-_TEST2007 = Archive(
-    "VOCtest_06-Nov-2007.tar", _VOC2007, 451_020_800, "b6e924de25625d8de591ea690078ad9f"
-)
-_TRAINVAL2012 = Archive(
-    "VOCtrainval_11-May-2012.tar", _VOC2012, 1_999_639_040, "6cd6e144f989b92b3379bac3b3de84fd"
-)
+_ARCHIVES = {
+    name: Archive(name, page, size, md5)
+    for name, page, size, md5 in (
+        ("train2017.zip", _COCO, 19_336_861_798, "cced6f7f71b7629ddf16f17bbcfab6b2"),
+        ("val2017.zip", _COCO, 815_585_330, "442b8da7639aecaf257c1dceb8ba8c80"),
+        ("annotations_trainval2017.zip", _COCO, 252_907_541, "f4bbac642086de4f52a3fdda2de5fa2c"),
+        ("train2014.zip", _COCO, 13_510_573_713, "0da8c0bd3d6becc4dcb32757491aca88"),
+        ("val2014.zip", _COCO, 6_645_013_297, "a3d79f5ed8d289b7a7554ce06a5782b3"),
+        ("annotations_trainval2014.zip", _COCO, 252_872_794, "0a379cfc70b0e71301e0f377548639bd"),
+        ("VOCtrainval_06-Nov-2007.tar", _VOC07, 460_032_000, "c52e279531787c972589f7e41ab4ae64"),
+        ("VOCtest_06-Nov-2007.tar", _VOC07, 451_020_800, "b6e924de25625d8de591ea690078ad9f"),
+        ("VOCtrainval_11-May-2012.tar", _VOC12, 1_999_639_040, "6cd6e144f989b92b3379bac3b3de84fd"),
+    )
+}
 
 
-def _coco(
-    folder: str, size: int, md5: str, annotated: Archive, counts: tuple[int, int], crowd: str
-) -> Part:
+def _coco(folder: str, images: int, annotations: int, crowd: str) -> Part:
     return Part(
         images=folder,
-        count=counts[0],
-        archive=Archive(f"{folder}.zip", _COCO, size, md5),
+        count=images,
+        archive=_ARCHIVES[f"{folder}.zip"],
         annotations=f"annotations/instances_{folder}.json",
-        size=counts,
-        annotations_archive=annotated,
+        size=(images, annotations),
+        annotations_archive=_ARCHIVES[f"annotations_trainval{folder[-4:]}.zip"],
         convention=crowd,
     )
 
 
-def _voc(year: int, count: int, archive: Archive, difficult: str) -> Part:
-    folder = f"VOCdevkit/VOC{year}"
-    images, notes = f"{folder}/JPEGImages", f"{folder}/Annotations"
-    return Part(images, count, archive, notes, None, archive, difficult)
+def _voc(year: int, images: int, name: str, difficult: str) -> Part:
+    folder, archive = f"VOCdevkit/VOC{year}", _ARCHIVES[f"{name}.tar"]
+    notes = f"{folder}/Annotations"
+    return Part(f"{folder}/JPEGImages", images, archive, notes, None, archive, difficult)
 
 
 # Split -> (part of the training lists, part of the test list)
 PARTS: dict[str, tuple[Part, Part]] = {
     "coco-lt": (
-        _coco(
-            *("train2017", 19_336_861_798, "cced6f7f71b7629ddf16f17bbcfab6b2"),
-            *(_A2017, (118_287, 860_001), "positive"),
-        ),
-        _coco(
-            *("val2017", 815_585_330, "442b8da7639aecaf257c1dceb8ba8c80"),
-            *(_A2017, (5_000, 36_781), "positive"),
-        ),
+        _coco("train2017", 118_287, 860_001, "positive"),
+        _coco("val2017", 5_000, 36_781, "positive"),
     ),
     "voc-lt": (
-        _voc(2012, 17_125, _TRAINVAL2012, "positive"),
-        _voc(2007, 4_952, _TEST2007, "positive"),
+        _voc(2012, 17_125, "VOCtrainval_11-May-2012", "positive"),
+        _voc(2007, 4_952, "VOCtest_06-Nov-2007", "positive"),
     ),
     "coco-fs": (
-        _coco(
-            *("train2014", 13_510_573_713, "0da8c0bd3d6becc4dcb32757491aca88"),
-            *(_A2014, (82_783, 604_907), "negative"),
-        ),
-        _coco(
-            *("val2014", 6_645_013_297, "a3d79f5ed8d289b7a7554ce06a5782b3"),
-            *(_A2014, (40_504, 291_875), "negative"),
-        ),
+        _coco("train2014", 82_783, 604_907, "negative"),
+        _coco("val2014", 40_504, 291_875, "negative"),
     ),
     "voc-fs": (
-        _voc(2007, 5_011, _TRAINVAL2007, "negative"),
-        _voc(2007, 4_952, _TEST2007, "negative"),
+        _voc(2007, 5_011, "VOCtrainval_06-Nov-2007", "negative"),
+        _voc(2007, 4_952, "VOCtest_06-Nov-2007", "negative"),
     ),
 }

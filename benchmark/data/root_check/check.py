@@ -1,11 +1,10 @@
-"""Checks a data root for one split: what is there, what is missing, whether labels agree."""
+"""The checks of a data root for one split: what is there, what is missing, whether labels agree."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from benchmark.common.errors import InputError
 from benchmark.data import splits
@@ -62,7 +61,7 @@ class Checked:
         try:
             split = splits.read(self.name, "paper", self.root.path)
         except InputError as error:
-            there = os.path.exists(splits.fetched(self.name, self.root.path) / "manifest.json")
+            there = splits.is_fetched(self.name, self.root.path)
             yield Finding("wrong" if there else "missing", f"split: {error}")
             return
         lines = [Line(file, *row) for file in split.files for row in splits.entries(split, file)]
@@ -83,67 +82,58 @@ class Checked:
         number = f"{there:,}" if there >= part.count else f"{there:,} of {part.count:,}"
         paths = dict.fromkeys(line.path for line in lines)
         absent = self._absent(paths)
+        what = f"{part.images} has {number} images"
         if absent:
-            yield Finding(
-                "missing",
-                f"images: {len(absent):,} of {len(paths):,} listed images, first {absent[0]}; "
-                f"{part.images} has {number} images: {self._get(part.archive)}",
-            )
+            first = f"{len(absent):,} of {len(paths):,} listed images, first {absent[0]}"
+            yield Finding("missing", f"images: {first}; {what}: {self._get(part.archive)}")
         elif paths:
-            listed = f"all {len(paths):,} listed are there"
-            yield Finding("ok", f"images: {part.images} has {number} images; {listed}")
+            yield Finding("ok", f"images: {what}; all {len(paths):,} listed are there")
         else:
-            mark = "ok" if there >= part.count else "note"
-            yield Finding(mark, f"images: {part.images} has {number} images")
+            yield Finding("ok" if there >= part.count else "note", f"images: {what}")
 
     def _labels(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
-        coco = part.size is not None
-        folder = str(PurePosixPath(part.annotations).parent) if coco else part.annotations
-        names = self.root.names(folder)
-        if names is None or (coco and Path(part.annotations).name not in names):
+        coco, place = part.size is not None, f"annotations: {part.annotations}"
+        names = self.root.names("annotations" if coco else part.annotations)
+        if names is None or (coco and PurePosixPath(part.annotations).name not in names):
             # The episodes of coco-fs cannot be decoded without them; all else runs.
             needed = self.name == "coco-fs" and self.split is None
-            why = "" if needed else f"{NOT_COMPARED}: "
-            yield Finding(
-                "missing" if needed else "note",
-                f"annotations: {part.annotations}: {why}{self._get(part.annotations_archive)}",
-            )
+            what = place if needed else f"{place}: {NOT_COMPARED}"
+            how = self._get(part.annotations_archive)
+            yield Finding("missing" if needed else "note", f"{what}: {how}")
         elif coco:
-            yield from self._coco(part, lines)
+            yield from self._coco(part, lines, place)
         else:
-            yield from self._voc(part, lines, names)
+            yield from self._voc(part, lines, place, names)
 
-    def _coco(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+    def _coco(self, part: Part, lines: list[Line], place: str) -> Iterator[Finding]:
         content = Instances(self.root.path / part.annotations)
-        text = "{:,} images and {:,} annotations"
+        found, known = (
+            f"{images:,} images and {annotations:,} annotations"
+            for images, annotations in (content.size, part.size)
+        )
         if content.size == part.size:
-            yield Finding("ok", f"annotations: {part.annotations} has {text.format(*content.size)}")
+            yield Finding("ok", f"{place} has {found}")
         else:
             partial = self.split is not None and self.split.restriction is not None
-            yield Finding(
-                "note" if partial else "wrong",
-                f"annotations: {part.annotations} has {text.format(*content.size)}, not "
-                f"{text.format(*part.size)}: {self._get(part.annotations_archive)}",
-            )
+            text = f"{place} has {found}, not {known}: {self._get(part.annotations_archive)}"
+            yield Finding("note" if partial else "wrong", text)
         if self.split is not None and content.classes != self.split.classes:
-            yield Finding(
-                "wrong",
-                f"annotations: {part.annotations}: field categories: not the split's "
-                f"{len(self.split.classes)} classes: {self._get(part.annotations_archive)}",
-            )
+            number, how = len(self.split.classes), self._get(part.annotations_archive)
+            text = f"{place}: field categories: not the split's {number} classes: {how}"
+            yield Finding("wrong", text)
             return
         yield from self._compared(part, lines, content.labels(part.convention))
 
-    def _voc(self, part: Part, lines: list[Line], names: frozenset[str]) -> Iterator[Finding]:
+    def _voc(
+        self, part: Part, lines: list[Line], place: str, names: frozenset[str]
+    ) -> Iterator[Finding]:
         ids = dict.fromkeys(PurePosixPath(line.path).stem for line in lines)
         absent = [name for name in ids if f"{name}.xml" not in names]
-        number = f"annotations: {part.annotations} has {len(names):,} files"
+        number = f"{place} has {len(names):,} files"
         if absent:
-            yield Finding(
-                "missing",
-                f"{number} but not {absent[0]}.xml and {len(absent) - 1:,} more that are listed: "
-                f"{self._get(part.annotations_archive)}",
-            )
+            others, how = f"{len(absent) - 1:,} more", self._get(part.annotations_archive)
+            text = f"{number} but not {absent[0]}.xml and {others} that are listed: {how}"
+            yield Finding("missing", text)
             return
         yield Finding("ok", number)
         devkit = (self.root.path / part.annotations).parent
@@ -155,29 +145,23 @@ class Checked:
     ) -> Iterator[Finding]:
         if self.split is None:
             return
-        apart = labels.differences(self.split, lines, derived)
+        apart, number = labels.differences(self.split, lines, derived), f"{len(lines):,} lines"
         kind = "crowds" if part.size else "difficult objects"
         if apart:
             shown = "; ".join(apart[: labels.SHOWN])
             first = f", the first {labels.SHOWN}" if len(apart) > labels.SHOWN else ""
             yield Finding(
                 "wrong",
-                f"labels: {len(apart):,} of {len(lines):,} lines differ from {part.annotations}"
-                f"{first}: {shown}; annotations and split lists must be of the same release",
+                f"labels: {len(apart):,} of {number} differ from {part.annotations}{first}: "
+                f"{shown}; annotations and split lists must be of the same release",
             )
         else:
-            yield Finding(
-                "ok",
-                f"labels: all {len(lines):,} lines equal {part.annotations} "
-                f"({kind} {part.convention})",
-            )
+            text = f"labels: all {number} equal {part.annotations} ({kind} {part.convention})"
+            yield Finding("ok", text)
 
     def _absent(self, paths: Iterable[str]) -> list[str]:
-        def there(path: str) -> bool:
-            folder, _, name = path.rpartition("/")
-            return name in (self.root.names(folder) or ())
-
-        return [path for path in paths if not there(path)]
+        split = ((path, *path.rpartition("/")[::2]) for path in paths)
+        return [path for path, folder, name in split if name not in (self.root.names(folder) or ())]
 
     def _get(self, archive: Archive) -> str:
         """How to get an archive, or to go on with it where it lies in the data root."""

@@ -1,4 +1,4 @@
-"""Opens images with threads: which do not decode, and how many are of an unusual kind."""
+"""Decoding of images by threads: which do not decode, and how many are of an unusual kind."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ KINDS = (*_MODES.values(), "turned by EXIF")
 def decode(
     paths: Iterable[Path], workers: int, done: Callable[[int], None] = lambda count: None
 ) -> tuple[list[str], Counter[str]]:
-    """(why images do not decode, number of images of each of KINDS).
+    """(one line for each image that does not decode, number of images of each of KINDS).
 
     All kinds are read all right: as RGB, in the orientation in which they are stored. `done` is
-    told how many images were opened so far.
+    called with the number of images opened so far.
     """
     errors: list[str] = []
     kinds: Counter[str] = Counter()

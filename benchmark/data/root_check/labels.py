@@ -1,4 +1,4 @@
-"""Compares the labels of split lists with those that the annotations give."""
+"""Labels of split lists compared with those that the annotations give."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def differences(split: Split, lines: Iterable[Line], derived: dict[str, set[int]
     episodes keep images that have classes of the other group, too, and mask those classes.
     """
     masked = split.setting == "few-shot" and split.dataset == "coco"
+
+    def names(labels: Collection[int]) -> str:
+        return ", ".join(split.classes[k] for k in sorted(labels)) or "none"
+
     out = []
     for line in lines:
         found = derived.get(PurePosixPath(line.path).name)
@@ -33,16 +37,9 @@ def differences(split: Split, lines: Iterable[Line], derived: dict[str, set[int]
             out.append(f"{line.path} in {line.file}: the annotations have no such image")
             continue
         if masked:
-            found = found & set(_group(split, line.file))
+            group = "base" if line.file == "base_train.txt" else "novel"
+            found = found & set(split.groups[group])
         if found != set(line.labels):
-            listed, given = (_names(split, labels) for labels in (line.labels, found))
-            out.append(f"{line.path} in {line.file}: list {listed}, annotations {given}")
+            both = f"list {names(line.labels)}, annotations {names(found)}"
+            out.append(f"{line.path} in {line.file}: {both}")
     return out
-
-
-def _group(split: Split, file: str) -> tuple[int, ...]:
-    return split.groups["base" if file == "base_train.txt" else "novel"]
-
-
-def _names(split: Split, labels: Collection[int]) -> str:
-    return ", ".join(split.classes[k] for k in sorted(labels)) or "none"

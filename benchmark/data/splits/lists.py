@@ -9,6 +9,8 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 
 Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
+# The list files of a few-shot split's episodes: name -> (shots, number)
+EPISODES = {f"episodes/{k}-shot-{n:02d}.txt": (k, n) for k in (1, 5) for n in range(1, 11)}
 
 
 def sha256(content: bytes) -> str:

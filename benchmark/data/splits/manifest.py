@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data.splits import lists
+from benchmark.data.splits.lists import Row
 
 GROUPS = {"long-tailed": ("head", "medium", "tail"), "few-shot": ("base", "novel")}
 HEAD, TAIL = 100, 20  # train counts: head >= 100, tail < 20 (DistributionBalancedLoss)
@@ -46,7 +48,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest's file as it was read, and what to do if it is not as it should be."""
+    """A manifest's file as it was read, with typed access to its fields.
+
+    InputError names the file, the field and the remedy where one is not as it should be.
+    """
 
     path: Path
     content: bytes
@@ -55,7 +60,76 @@ class Document:
 
     @property
     def sha256(self) -> str:
+        """Of the file's bytes: the split's identity."""
         return lists.sha256(self.content)
+
+    def bad(self, field: str, wanted: str) -> InputError:
+        """The complaint about a field that is not as `wanted`."""
+        return InputError(f"{self.path}: field {field}: must be {wanted}; {self.remedy}")
+
+    def value(self, field: str, kind: type, wanted: str) -> Any:
+        """The field's value, of this type."""
+        value = self.raw.get(field)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.bad(field, wanted)
+        return value
+
+    def text(self, field: str, known: tuple[str, ...] = ()) -> str:
+        """A text, one of those known if there are any."""
+        value = self.value(field, str, "a text")
+        if known and value not in known:
+            raise self.bad(field, " or ".join(known))
+        return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """A list of different texts."""
+        value = self.value(field, list, "a list of texts")
+        if not value or not all(isinstance(v, str) for v in value) or len(set(value)) < len(value):
+            raise self.bad(field, "a list of different texts")
+        return tuple(value)
+
+    def counts(self, field: str, size: int) -> tuple[int, ...]:
+        """A list of `size` whole numbers, none below 0."""
+        value = self.value(field, list, "a list of integers")
+        if len(value) != size or not all(type(v) is int and v >= 0 for v in value):
+            raise self.bad(field, f"a list of {size} integers, one for each class")
+        return tuple(value)
+
+    def groups(self, wanted: tuple[str, ...], classes: tuple[str, ...]) -> dict[str, tuple]:
+        """Group -> class indices, ascending; the groups share out all classes."""
+        value = self.value("groups", dict, "an object")
+        members = [v for group in value.values() for v in (group if type(group) is list else [0])]
+        if tuple(value) != wanted or sorted(map(str, members)) != sorted(classes):
+            raise self.bad("groups", f"{', '.join(wanted)}, which share out all classes")
+        return {g: tuple(sorted(classes.index(c) for c in value[g])) for g in wanted}
+
+    def files(self) -> dict[str, FileInfo]:
+        """List file -> what the manifest says of it."""
+        value = self.value("files", dict, "an object")
+        infos = {}
+        for name, entry in value.items():
+            types = {k: type(v) for k, v in entry.items()} if isinstance(entry, dict) else {}
+            if types != {"sha256": str, "images": int, "labels": int}:
+                raise self.bad(f"files.{name}", "an object of sha256, images and labels")
+            infos[name] = FileInfo(**entry)
+        return infos
+
+    def restriction(self, official: Document | None) -> dict[str, Any] | None:
+        """The restriction's files, or None; the same files, not more images than the official."""
+        value = self.raw.get("restriction")
+        if value is None:
+            return None
+        files = value.get("files") if isinstance(value, dict) else None
+        known = official.raw.get("files") if official else None
+        if not isinstance(files, dict) or not known or set(files) != set(known):
+            raise self.bad("restriction.files", "an object of all list files")
+        for name, entry in files.items():
+            pair = entry.get("images") if isinstance(entry, dict) else None
+            good = isinstance(pair, list) and [type(v) for v in pair] == [int, int]
+            whole = known[name]["images"]
+            if not good or not 0 <= pair[0] <= pair[1] or whole not in (None, pair[1]):
+                raise self.bad(f"restriction.files.{name}", "images: [kept, of how many]")
+        return files
 
 
 def load(path: Path, remedy: str) -> Document:
@@ -78,35 +152,60 @@ def text(raw: dict[str, Any]) -> bytes:
     return (json.dumps(raw, indent=1) + "\n").encode()
 
 
+def counted(files: Mapping[str, list[Row] | dict], classes: int) -> dict[str, Any]:
+    """The fields that follow from the list files: train_counts, test_counts, files.
+
+    A list that cannot be made yet is given by what is known of it, {"images": ..., "labels": ...}:
+    its counts and its sha256 are null.
+    """
+    made = {file: isinstance(rows, list) for file, rows in files.items()}
+    train, test = (lists.counts(files[f], classes) if made[f] else None for f in list(files)[:2])
+    infos = {f: lists.info(x) if made[f] else {"sha256": None} | x for f, x in files.items()}
+    return {"train_counts": train, "test_counts": test, "files": infos}
+
+
+def write(folder: Path, files: Mapping[str, list[Row]], raw: dict[str, Any]) -> None:
+    """Write a split's list files and manifest.json into its folder."""
+    for file, rows in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(lists.content(rows))
+    (folder / "manifest.json").write_bytes(text(raw))
+
+
 def parse(found: Document, name: str, scale: str, official: Document | None = None) -> Split:
     """The split of a manifest; InputError names the field that is wrong.
 
     With `official`, the committed manifest, it must agree with that in all that is not null there.
     Its list files lie beside it.
     """
-    get = _Fields(found)
-    restricted = get.restriction(official)
+    restricted = found.restriction(official)
     if official is not None:
-        _agree(found, official, restricted is not None)
-    classes = get.texts("classes")
-    if get.text("name") != name or get.text("scale") != scale:
+        free = () if restricted is None else RESTRICTED
+        field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
+        if field:
+            raise InputError(
+                f"{found.path}: field {field}: not as in the manifest in splits/paper; "
+                f"{found.remedy}"
+            )
+    classes = found.texts("classes")
+    if found.text("name") != name or found.text("scale") != scale:
         raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
-    setting = get.text("setting", tuple(GROUPS))
-    files = get.files()
+    setting = found.text("setting", tuple(GROUPS))
+    files = found.files()
     left = {file: info.images for file, info in files.items()}
     if restricted and left != {file: entry["images"][0] for file, entry in restricted.items()}:
-        raise get.bad("restriction.files", "the numbers of images in field files")
+        raise found.bad("restriction.files", "the numbers of images in field files")
     split = Split(
         name=name,
         scale=scale,
-        version=get.value("version", int, "an integer"),
+        version=found.value("version", int, "an integer"),
         setting=setting,
-        dataset=get.text("dataset", ("coco", "voc")),
-        protocol=get.value("protocol", dict, "an object"),
+        dataset=found.text("dataset", ("coco", "voc")),
+        protocol=found.value("protocol", dict, "an object"),
         classes=classes,
-        groups=get.groups(GROUPS[setting], classes),
-        train_counts=get.counts("train_counts", len(classes)),
-        test_counts=get.counts("test_counts", len(classes)),
+        groups=found.groups(GROUPS[setting], classes),
+        train_counts=found.counts("train_counts", len(classes)),
+        test_counts=found.counts("test_counts", len(classes)),
         folder=found.path.parent,
         files=files,
         sha256=found.sha256,
@@ -114,27 +213,17 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
     )
     if setting == "long-tailed":
         # A restriction leaves the groups as they are: those of the official counts.
-        source = _Fields(official if restricted and official else found)
+        source = official if restricted and official else found
         _check_groups(found, split, source.counts("train_counts", len(classes)))
     return split
 
 
-def _agree(found: Document, official: Document, restricted: bool) -> None:
-    """InputError unless it is the official manifest, but for nulls and what a restriction frees."""
-    free = RESTRICTED if restricted else ()
-    field = difference(found.raw, {k: v for k, v in official.raw.items() if k not in free})
-    if field:
-        raise InputError(
-            f"{found.path}: field {field}: not as in the manifest in splits/paper; {found.remedy}"
-        )
-
-
 def difference(found: Any, official: Any, field: str = "") -> str | None:
     """The first field in which a manifest is not the official one with its nulls filled in."""
-    if official is None:
+    if official is None or found == official:
         return None
     if not isinstance(official, dict) or not isinstance(found, dict):
-        return None if found == official else field
+        return field
     if field and set(found) != set(official):
         return field
     for key, value in official.items():
@@ -164,82 +253,17 @@ def group_of(count: int) -> str:
     return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
 
 
+def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """The long-tailed groups of classes with so many training images each: class indices."""
+    groups = GROUPS["long-tailed"]
+    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
+
+
 def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
     """Long-tailed groups must be those that the train counts give."""
-    for group, members in split.groups.items():
-        for k in members:
-            expected = group_of(counts[k])
-            if group != expected:
-                raise InputError(
-                    f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
-                    f"images is {expected}, not {group}; {found.remedy}"
-                )
-
-
-class _Fields:
-    """Typed access to the fields of a manifest; every complaint names file and field."""
-
-    def __init__(self, document: Document):
-        self.document, self.raw = document, document.raw
-
-    def bad(self, field: str, wanted: str) -> InputError:
-        place = f"{self.document.path}: field {field}"
-        return InputError(f"{place}: must be {wanted}; {self.document.remedy}")
-
-    def value(self, field: str, kind: type, wanted: str) -> Any:
-        value = self.raw.get(field)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.bad(field, wanted)
-        return value
-
-    def text(self, field: str, known: tuple[str, ...] = ()) -> str:
-        value = self.value(field, str, "a text")
-        if known and value not in known:
-            raise self.bad(field, " or ".join(known))
-        return value
-
-    def texts(self, field: str) -> tuple[str, ...]:
-        value = self.value(field, list, "a list of texts")
-        if not value or not all(isinstance(v, str) for v in value) or len(set(value)) < len(value):
-            raise self.bad(field, "a list of different texts")
-        return tuple(value)
-
-    def counts(self, field: str, size: int) -> tuple[int, ...]:
-        value = self.value(field, list, "a list of integers")
-        if len(value) != size or not all(type(v) is int and v >= 0 for v in value):
-            raise self.bad(field, f"a list of {size} integers, one for each class")
-        return tuple(value)
-
-    def groups(self, wanted: tuple[str, ...], classes: tuple[str, ...]) -> dict[str, tuple]:
-        value = self.value("groups", dict, "an object")
-        members = [v for group in value.values() for v in (group if type(group) is list else [0])]
-        if tuple(value) != wanted or sorted(map(str, members)) != sorted(classes):
-            raise self.bad("groups", f"{', '.join(wanted)}, which share out all classes")
-        return {g: tuple(sorted(classes.index(c) for c in value[g])) for g in wanted}
-
-    def files(self) -> dict[str, FileInfo]:
-        value = self.value("files", dict, "an object")
-        infos = {}
-        for name, entry in value.items():
-            types = {k: type(v) for k, v in entry.items()} if isinstance(entry, dict) else {}
-            if types != {"sha256": str, "images": int, "labels": int}:
-                raise self.bad(f"files.{name}", "an object of sha256, images and labels")
-            infos[name] = FileInfo(**entry)
-        return infos
-
-    def restriction(self, official: Document | None) -> dict[str, Any] | None:
-        """The restriction's files, or None; the same files, not more images than the official."""
-        value = self.raw.get("restriction")
-        if value is None:
-            return None
-        files = value.get("files") if isinstance(value, dict) else None
-        known = official.raw.get("files") if official else None
-        if not isinstance(files, dict) or not known or set(files) != set(known):
-            raise self.bad("restriction.files", "an object of all list files")
-        for name, entry in files.items():
-            pair = entry.get("images") if isinstance(entry, dict) else None
-            good = isinstance(pair, list) and [type(v) for v in pair] == [int, int]
-            whole = known[name]["images"]
-            if not good or not 0 <= pair[0] <= pair[1] or whole not in (None, pair[1]):
-                raise self.bad(f"restriction.files.{name}", "images: [kept, of how many]")
-        return files
+    for group, k in ((group, k) for group, members in split.groups.items() for k in members):
+        if group != (expected := group_of(counts[k])):
+            raise InputError(
+                f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
+                f"images is {expected}, not {group}; {found.remedy}"
+            )
