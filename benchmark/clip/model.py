@@ -1,4 +1,4 @@
-"""The frozen CLIP that every method shares: image views and text features."""
+"""The frozen CLIP that every method shares: its towers, its texts' features, copies to train."""
 
 from __future__ import annotations
 
