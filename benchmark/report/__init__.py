@@ -23,13 +23,13 @@ OURS = (
 def write(
     units: Sequence[Unit],
     results: Path,
-    arrangement: ReportLayout = PLAIN,
+    layout: ReportLayout = PLAIN,
     images: Path | None = None,
     workers: int = 1,
 ) -> Path:
     """Write `results`/report from the records in `results` and return the path of its report.md.
 
-    `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
+    `results` is results/<suite>/<scale>; `layout` is the suite's. Records whose key is no
     unit's key are left out. `images`: the data root; without it the figures that show pictures
     are left out. `workers`: how many processes draw figures. InputError when one task's records mix
     splits or the folder cannot be written.
@@ -41,10 +41,10 @@ def write(
     from benchmark.report.tables import ablations, formats, sections, significance
 
     whole = gather(units, results)
-    grid = ablations.general(whole, arrangement)
-    with draw.drawing(whole, grid, arrangement, results, images, workers) as drawing:
+    grid = ablations.general(whole, layout)
+    with draw.drawing(whole, grid, layout, results, images, workers) as drawing:
         pairs = bootstrap.significance(whole, results)
-        parts = sections.main(whole, grid, arrangement, pairs)
+        parts = sections.main(whole, grid, layout, pairs)
         parts += sections.further(whole, grid)
         files: dict[str, bytes] = {}
         for part in parts:
@@ -62,23 +62,23 @@ def write(
     return results / "report" / "report.md"
 
 
-def summary(units: Sequence[Unit], results: Path, arrangement: ReportLayout = PLAIN) -> str:
+def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
     from benchmark.report import bootstrap
     from benchmark.report.grid import gather
     from benchmark.report.tables import ablations, formats, sections
 
     whole = gather(units, results)
-    grid = ablations.general(whole, arrangement)
+    grid = ablations.general(whole, layout)
     pairs = bootstrap.significance(whole, results)
-    parts = sections.main(whole, grid, arrangement, pairs)
+    parts = sections.main(whole, grid, layout, pairs)
     return "\n".join(formats.text(part.table) for part in parts)
 
 
 def against_reference(units: Sequence[Unit], results: Path, reference: Path) -> str:
     """How the units' headline mAPs agree with the records below the folder `reference`."""
+    from benchmark.report.compare import against
     from benchmark.report.grid import gather
-    from benchmark.report.reference import against
 
     return against(gather(units, results), reference)
 
@@ -90,8 +90,8 @@ def _replace(folder: Path, files: dict[str, bytes]) -> None:
 
     try:
         for name, content in files.items():
-            with atomic(folder / name) as beside:
-                beside.write_bytes(content)
+            with atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
         for old in folder.iterdir():
             if old.name.startswith(OURS) and old.name not in files:
                 old.unlink(missing_ok=True)
