@@ -65,7 +65,7 @@ def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
     figure, every = style.panels(len(tasks), columns, size, sharex=True)
     handles: dict[str, object] = {}
     for axes, task in zip(every, tasks, strict=True):
-        axes.grid(color=style.GRID, lw=0.8)
+        axes.grid(axis="x")
         for label, cell in _points(grid, task):
             handles[label] = _point(axes, cell, style.look(grid.labels.index(label)))
         axes.set_title(task, fontsize=10.5, loc="left")

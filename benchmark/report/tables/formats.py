@@ -198,7 +198,7 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
         for label, texts in zip(table.labels, table.leading, strict=True):
             extra = [dataset, column.split("-")[0]] if fewshot else texts if own else []
             cell = grid.cell(task, label)
-            stats = map(cell.column, metrics)
+            stats = map(cell.stat, metrics)
             values = [v for s in stats for v in ((s.mean, s.std) if s else (None, None))]
             units = [
                 len(cell.done),
