@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
+from benchmark.common.files import atomic
+from benchmark.report import bootstrap, compare
+from benchmark.report.grid import gather
 from benchmark.suites.tables import ReportLayout
-
-if TYPE_CHECKING:
-    from benchmark.suites.unit import Unit
+from benchmark.suites.unit import Unit
 
 PLAIN = ReportLayout()  # no tables but the general ones
 # How the names of the files begin that a report writes, and that a later one may take away.
@@ -34,9 +34,7 @@ def write(
     are left out. `workers`: how many processes draw figures. InputError when one task's records mix
     splits or the folder cannot be written.
     """
-    from benchmark.report import bootstrap
     from benchmark.report.figures import draw, predictions
-    from benchmark.report.grid import gather
     from benchmark.report.page import html, markdown
     from benchmark.report.tables import ablations, formats, sections, significance
 
@@ -64,8 +62,6 @@ def write(
 
 def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
-    from benchmark.report import bootstrap
-    from benchmark.report.grid import gather
     from benchmark.report.tables import ablations, formats, sections
 
     whole = gather(units, results)
@@ -77,17 +73,12 @@ def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) 
 
 def against_reference(units: Sequence[Unit], results: Path, reference: Path) -> str:
     """How the units' headline mAPs agree with the records below the folder `reference`."""
-    from benchmark.report.compare import against
-    from benchmark.report.grid import gather
-
-    return against(gather(units, results), reference)
+    return compare.against(gather(units, results), reference)
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
     """Put every file in its place whole, then remove those of an earlier report that this one
     does not have, such as figures of a task no longer asked for."""
-    from benchmark.common.files import atomic
-
     try:
         for name, content in files.items():
             with atomic(folder / name) as temporary:

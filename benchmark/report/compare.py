@@ -115,7 +115,7 @@ def against(grid: Grid, reference: Path) -> str:
     Only units (keys) that both sides have are compared, so that a run of one seed is not held
     against a mean of three, and never miniature against paper scale.
     """
-    done = [r for r in store.load(reference) if (r["status"], r["scale"]) == ("done", grid.scale)]
+    done = [r for r in store.load(reference) if r["status"] == "done" and r["scale"] == grid.scale]
     if not done:
         return f"There are no reference records of {scale_words(grid.scale)} to compare with.\n"
     cells = [grid.cells[t, x] for t in grid.tasks for x in grid.labels if (t, x) in grid.cells]
@@ -167,11 +167,7 @@ def cells_of(records: Iterable[dict]) -> dict[tuple[str, str], Cell]:
     groups: dict[tuple[str, str], list[dict]] = {}
     for record in records:
         groups.setdefault((record["task"], record["label"]), []).append(record)
-    parts = ("done", "skipped", "failed")
-    return {
-        at: Cell(*at, len(group), *(tuple(r for r in group if r["status"] == p) for p in parts))
-        for at, group in groups.items()
-    }
+    return {at: Cell.of(at, len(group), group) for at, group in groups.items()}
 
 
 def differences(pairs: Pairs) -> list[float]:

@@ -25,6 +25,9 @@ METRIC = {  # a table's column -> the record's metric, where their names differ
 }
 
 
+STATES = ("done", "skipped", "failed")  # what a record may say, the best first
+
+
 @dataclass(frozen=True)
 class Stat:
     """Mean and sample standard deviation (ddof = 1; None when n = 1) of n values."""
@@ -67,6 +70,12 @@ class Cell:
     skipped: tuple[dict, ...] = ()
     failed: tuple[dict, ...] = ()
 
+    @classmethod
+    def of(cls, at: tuple[str, str], expected: int, records: Sequence[dict]) -> Cell:
+        """The cell of a task and label with these records, each in the place of its status."""
+        parts = {name: tuple(r for r in records if r["status"] == name) for name in STATES}
+        return cls(*at, expected, **parts)
+
     @property
     def missing(self) -> int:
         """Units without a result that should have one, failed ones included."""
@@ -85,7 +94,7 @@ class Cell:
     @property
     def state(self) -> str:
         """done (at least one number), skipped, failed, or missing."""
-        return next((x for x in ("done", "skipped", "failed") if getattr(self, x)), "missing")
+        return next((x for x in STATES if getattr(self, x)), "missing")
 
     def stat(self, metric: str) -> Stat | None:
         """Mean, std and n of a metric, or of what a table's column shows, over the done units."""
@@ -231,14 +240,13 @@ def shots(task: str) -> tuple[str, str] | None:
 def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:
     """Each unit's best record: done before skipped before failed, its own label before another's
     (two labels may name the same settings and then share a key)."""
-    order = {"done": 0, "skipped": 1, "failed": 2}
-    kept: dict[str, list[dict]] = {name: [] for name in order}
-    for key in keys:
-        known = [r for r in by_key.get(key, []) if r.get("status") in order]
-        if known:
-            best = min(known, key=lambda r: (order[r["status"]], r.get("label") != at[1]))
-            kept[best["status"]].append(best)
-    return Cell(*at, len(keys), *(tuple(kept[name]) for name in order))
+    known = ([r for r in by_key.get(key, []) if r.get("status") in STATES] for key in keys)
+    best = [
+        min(group, key=lambda r: (STATES.index(r["status"]), r.get("label") != at[1]))
+        for group in known
+        if group
+    ]
+    return Cell.of(at, len(keys), best)
 
 
 def _check_splits(grid: Grid, results: Path) -> None:

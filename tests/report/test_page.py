@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 from benchmark.report.grid import Stat, gather
 from benchmark.report.page import html, inline_svg
+from benchmark.report.tables import formats
 from benchmark.report.tables.sections import Section
 from benchmark.report.tables.table import Block, Entry, Table
 from tests.helpers import report_page as fake
@@ -106,7 +107,7 @@ def entries(*rows):
 
 def sheets(grid, table):
     """The HTML tables of one Table, each from its start tag to its end."""
-    page = html.render(grid, [Section("A table", table)], {}, {})
+    page = html.render(grid, [Section("A table", table)], {}, formats.files(table, grid))
     return re.findall(r'<table class="sortable.*?</table>', page, re.S)
 
 

@@ -114,6 +114,15 @@ def dots(axes: Axes, x: Sequence[float], y: Sequence[float], zorder: int) -> Non
     axes.scatter(x, y, s=9, color="white", edgecolor=INK, linewidth=0.6, zorder=zorder)
 
 
+def log_axis(axes: Axes, low: float, high: float, ticks: dict[float, str]) -> None:
+    """A logarithmic x axis from `low` to `high`, with those of the `ticks` {value: text} on it."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    inside = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(inside, [ticks[tick] for tick in inside])
+    axes.minorticks_off()
+
+
 def boundary(axes: Axes, x: float) -> None:
     """A dashed vertical line that is no data, such as the border between two groups."""
     axes.axvline(x, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)

@@ -109,11 +109,9 @@ def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
     """A section for the template, with its id, its HTML tables as (title, blocks, columns), and its
     files as (name, kind, address)."""
     table, name = section.table, section.table.name
-    found = {kind: files.get(f"{name}.{kind}") for kind in _KINDS}
     downloads = [
-        (f"{name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
-        for kind, content in found.items()
-        if content is not None
+        (f"{name}.{kind}", kind, inline_svg.data(files[f"{name}.{kind}"], media))
+        for kind, media in _KINDS.items()
     ]
     sheets = [(title, blocks, columns(blocks)) for title, blocks in side_by_side(table)]
     return vars(section) | {"id": slug(name), "sheets": sheets, "files": downloads}
