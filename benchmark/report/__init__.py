@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
+from benchmark.common.files import atomic
+from benchmark.report import bootstrap, compare
+from benchmark.report.grid import gather
 from benchmark.suites.tables import ReportLayout
-
-if TYPE_CHECKING:
-    from benchmark.suites.unit import Unit
+from benchmark.suites.unit import Unit
 
 PLAIN = ReportLayout()  # no tables but the general ones
 # How the names of the files begin that a report writes, and that a later one may take away.
@@ -23,28 +23,26 @@ OURS = (
 def write(
     units: Sequence[Unit],
     results: Path,
-    arrangement: ReportLayout = PLAIN,
+    layout: ReportLayout = PLAIN,
     images: Path | None = None,
     workers: int = 1,
 ) -> Path:
     """Write `results`/report from the records in `results` and return the path of its report.md.
 
-    `results` is results/<suite>/<scale>; the suite says the `arrangement`. Records whose key is no
+    `results` is results/<suite>/<scale>; `layout` is the suite's. Records whose key is no
     unit's key are left out. `images`: the data root; without it the figures that show pictures
     are left out. `workers`: how many processes draw figures. InputError when one task's records mix
     splits or the folder cannot be written.
     """
-    from benchmark.report import bootstrap
     from benchmark.report.figures import draw, predictions
-    from benchmark.report.grid import gather
     from benchmark.report.page import html, markdown
     from benchmark.report.tables import ablations, formats, sections, significance
 
     whole = gather(units, results)
-    grid = ablations.general(whole, arrangement)
-    with draw.drawing(whole, grid, arrangement, results, images, workers) as drawing:
+    grid = ablations.general(whole, layout)
+    with draw.drawing(whole, grid, layout, results, images, workers) as drawing:
         pairs = bootstrap.significance(whole, results)
-        parts = sections.main(whole, grid, arrangement, pairs)
+        parts = sections.main(whole, grid, layout, pairs)
         parts += sections.further(whole, grid)
         files: dict[str, bytes] = {}
         for part in parts:
@@ -62,36 +60,29 @@ def write(
     return results / "report" / "report.md"
 
 
-def summary(units: Sequence[Unit], results: Path, arrangement: ReportLayout = PLAIN) -> str:
+def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) -> str:
     """The main tables as plain text, about 100 columns wide."""
-    from benchmark.report import bootstrap
-    from benchmark.report.grid import gather
     from benchmark.report.tables import ablations, formats, sections
 
     whole = gather(units, results)
-    grid = ablations.general(whole, arrangement)
+    grid = ablations.general(whole, layout)
     pairs = bootstrap.significance(whole, results)
-    parts = sections.main(whole, grid, arrangement, pairs)
+    parts = sections.main(whole, grid, layout, pairs)
     return "\n".join(formats.text(part.table) for part in parts)
 
 
 def against_reference(units: Sequence[Unit], results: Path, reference: Path) -> str:
     """How the units' headline mAPs agree with the records below the folder `reference`."""
-    from benchmark.report.grid import gather
-    from benchmark.report.reference import against
-
-    return against(gather(units, results), reference)
+    return compare.against(gather(units, results), reference)
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
     """Put every file in its place whole, then remove those of an earlier report that this one
     does not have, such as figures of a task no longer asked for."""
-    from benchmark.common.files import atomic
-
     try:
         for name, content in files.items():
-            with atomic(folder / name) as beside:
-                beside.write_bytes(content)
+            with atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
         for old in folder.iterdir():
             if old.name.startswith(OURS) and old.name not in files:
                 old.unlink(missing_ok=True)

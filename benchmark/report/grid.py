@@ -17,14 +17,15 @@ from benchmark.records import store
 from benchmark.suites.tables import TableSpec
 from benchmark.suites.unit import Unit
 
-METRIC = {  # a table's column -> what `value` knows it by
+METRIC = {  # a table's column -> the record's metric, where their names differ
     "total": "map",
     "novel": "headline",
     "softmax": "map_softmax",
     "redraw": "map_redraw",
-    "last": "oracle_last",
-    "gap": "oracle_gap",
 }
+
+
+STATES = ("done", "skipped", "failed")  # what a record may say, the best first
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ class Cell:
     skipped: tuple[dict, ...] = ()
     failed: tuple[dict, ...] = ()
 
+    @classmethod
+    def of(cls, at: tuple[str, str], expected: int, records: Sequence[dict]) -> Cell:
+        """The cell of a task and label with these records, each in the place of its status."""
+        parts = {name: tuple(r for r in records if r["status"] == name) for name in STATES}
+        return cls(*at, expected, **parts)
+
     @property
     def missing(self) -> int:
         """Units without a result that should have one, failed ones included."""
@@ -87,28 +94,25 @@ class Cell:
     @property
     def state(self) -> str:
         """done (at least one number), skipped, failed, or missing."""
-        return next((x for x in ("done", "skipped", "failed") if getattr(self, x)), "missing")
+        return next((x for x in STATES if getattr(self, x)), "missing")
 
     def stat(self, metric: str) -> Stat | None:
-        """Mean, std and n of a metric over the done units. `headline`: novel, else total mAP."""
+        """Mean, std and n of a metric, or of what a table's column shows, over the done units."""
         return stat(value(record, metric) for record in self.done)
-
-    def column(self, name: str) -> Stat | None:
-        """The same of what a table's column of that name shows: `total`, `novel`, `softmax`, ..."""
-        return self.stat(METRIC.get(name, name))
 
 
 def value(record: dict, metric: str) -> float | None:
-    """One metric of one record; `headline` is novel mAP where there is one, else total mAP.
+    """One metric of one record, by its own name or by a table's column (see METRIC).
 
-    `oracle` is the best epoch's on test; `oracle_last` and `oracle_gap` are null without it.
+    `headline` is novel mAP where there is one, else total mAP. `oracle` is the best epoch's on
+    test, `last` and `gap` stand beside it; all three are null without it.
     """
-    metrics = record.get("metrics") or {}
-    if metric.startswith("oracle"):
+    metric, metrics = METRIC.get(metric, metric), record.get("metrics") or {}
+    if metric in ("oracle", "last", "gap"):
         last, best = metrics.get("map"), (record.get("oracle") or {}).get("map")
         if last is None or best is None:
             return None
-        return {"oracle": best, "oracle_last": last, "oracle_gap": best - last}[metric]
+        return {"oracle": best, "last": last, "gap": best - last}[metric]
     if metric == "headline":
         novel = metrics.get("novel")
         return metrics.get("map") if novel is None else novel
@@ -139,10 +143,13 @@ def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
     return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
 
 
-def first_record(grid: Grid, task: str, label: str) -> dict:
-    """The record of the label's first seed or episode that is done; there has to be one."""
-    done = grid.cell(task, label).done
-    return min(done, key=lambda r: (r.get("seed") or 0, r.get("episode") or 0))
+def first_records(grid: Grid, task: str) -> dict[str, dict]:
+    """{label: record of its first seed or episode} of the labels with a result on the task."""
+    done = {label: grid.cell(task, label).done for label in drawn_labels(grid, [task])}
+    return {
+        label: min(records, key=lambda r: (r.get("seed") or 0, r.get("episode") or 0))
+        for label, records in done.items()
+    }
 
 
 def _failure(record: dict) -> str:
@@ -202,7 +209,7 @@ def gather(units: Sequence[Unit], results: Path) -> Grid:
     if not units:
         raise InputError(f"{results}: no units to report; check --tasks, --methods and --seeds")
     by_key: dict[str, list[dict]] = {}
-    for record in load(results / "records"):
+    for record in store.load(results / "records"):
         by_key.setdefault(record.get("key", ""), []).append(record)
     keys = dict.fromkeys(unit.key for unit in units)
     members: dict[tuple[str, str], dict[str, None]] = {}
@@ -230,22 +237,16 @@ def shots(task: str) -> tuple[str, str] | None:
     return (found[1], f"{found[2]}-shot{(found[3] or '').replace('-', ' ')}") if found else None
 
 
-def load(folder: Path) -> list[dict]:
-    """Every record and error record below `folder`; none where there are none."""
-    return store.load(folder)
-
-
 def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:
     """Each unit's best record: done before skipped before failed, its own label before another's
     (two labels may name the same settings and then share a key)."""
-    order = {"done": 0, "skipped": 1, "failed": 2}
-    kept: dict[str, list[dict]] = {name: [] for name in order}
-    for key in keys:
-        known = [r for r in by_key.get(key, []) if r.get("status") in order]
-        if known:
-            best = min(known, key=lambda r: (order[r["status"]], r.get("label") != at[1]))
-            kept[best["status"]].append(best)
-    return Cell(*at, len(keys), *(tuple(kept[name]) for name in order))
+    known = ([r for r in by_key.get(key, []) if r.get("status") in STATES] for key in keys)
+    best = [
+        min(group, key=lambda r: (STATES.index(r["status"]), r.get("label") != at[1]))
+        for group in known
+        if group
+    ]
+    return Cell.of(at, len(keys), best)
 
 
 def _check_splits(grid: Grid, results: Path) -> None:

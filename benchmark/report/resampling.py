@@ -27,12 +27,9 @@ def mean_ap(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.nd
     counts   (N, 1 + R), how often each image is there. A class without a positive in a resample is
              left out of its mean, as an absent class is.
     """
-    total, present = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
-    for score, truth in zip(scores.T, labels.T, strict=True):
-        found = average_precision(score, truth, counts)
-        there = ~np.isnan(found)
-        total[there] += found[there]
-        present += there
+    classes = zip(scores.T, labels.T, strict=True)
+    found = np.stack([average_precision(score, truth, counts) for score, truth in classes])
+    total, present = np.nansum(found, axis=0), np.isfinite(found).sum(axis=0)
     return np.divide(total, present, out=np.full_like(total, np.nan), where=present > 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from benchmark.report.grid import Cell, Grid, restrictions
@@ -38,14 +39,12 @@ def named(grid: Grid, task: str, label: str) -> str:
 
 def gaps(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
     """One line for each cell that is not complete, with the reason."""
-    for task in tasks:
-        for label in labels:
-            cell = grid.cell(task, label)
-            where = f"{label} on {task}"
-            if cell.skipped:
-                yield f"{where}: skipped, {'; '.join(cell.reasons)}"
-            if cell.missing:
-                line = f"{where}: {cell.missing} of {cell.expected} units missing"
-                if cell.failed:
-                    line += f", of them {len(cell.failed)} failed ({'; '.join(cell.errors)})"
-                yield line
+    for task, label in itertools.product(tasks, labels):
+        cell, where = grid.cell(task, label), f"{label} on {task}"
+        if cell.skipped:
+            yield f"{where}: skipped, {'; '.join(cell.reasons)}"
+        if cell.missing:
+            line = f"{where}: {cell.missing} of {cell.expected} units missing"
+            if cell.failed:
+                line += f", of them {len(cell.failed)} failed ({'; '.join(cell.errors)})"
+            yield line

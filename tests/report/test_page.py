@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 
 from benchmark.report.grid import Stat, gather
 from benchmark.report.page import html, inline_svg
+from benchmark.report.tables import formats
+from benchmark.report.tables.sections import Section
 from benchmark.report.tables.table import Block, Entry, Table
 from tests.helpers import report_page as fake
 from tests.helpers import suite_records as fakes
@@ -103,27 +105,38 @@ def entries(*rows):
     return tuple(tuple(row) for row in rows)
 
 
-def test_sheets_stand_side_by_side_while_there_is_room():
+def sheets(grid, table):
+    """The HTML tables of one Table, each from its start tag to its end."""
+    page = html.render(grid, [Section("A table", table)], {}, formats.files(table, grid))
+    return re.findall(r'<table class="sortable.*?</table>', page, re.S)
+
+
+def test_sheets_stand_side_by_side_while_there_is_room(hostile):
     def table(columns):
         names = tuple(f"c{k}" for k in range(columns))
         row = [Entry(Stat(12.345, None, 1), rank=1, tied=True, mark="2")] * columns
         blocks = tuple(Block(n, names, entries(row)) for n in ("a", "b"))
         return Table("t", "caption", ("m",), blocks, (), stacked=True)
 
-    [sheet] = html.sheets(table(4))
-    assert sheet.heads == (("a", 4), ("b", 4)) and len(sheet.columns) == 8
-    field = sheet.rows[0][1][0]
-    assert (field.text, field.std, field.value) == ("12.35", "–", "12.345") or field.text == "12.34"
-    assert (field.rank, field.tied, field.mark) == (1, True, "2")
-    assert [s.title for s in html.sheets(table(9))] == ["a", "b"]
+    [sheet] = sheets(hostile, table(4))
+    assert re.findall(r'colspan="(\d+)" class="start">(\w)<', sheet) == [("4", "a"), ("4", "b")]
+    assert sheet.count('scope="col"') == 8 + 1  # the method's
+    field = re.search(r"<td.*?</td>", sheet[sheet.index("<tbody>") :])[0]
+    assert 'data-value="12.345"' in field and "± –" in field
+    assert re.search(r"<b>12.3[45]</b>", field)  # the best
+    assert re.findall(r"<sup.*?>(.*?)</sup>", field) == ["†", "2"]
+    captions = [re.findall(r"<caption>(.*?)</caption>", s) for s in sheets(hostile, table(9))]
+    assert captions == [["a"], ["b"]]
 
 
-def test_words_stand_left_and_counts_sort_by_number():
+def test_words_stand_left_and_counts_sort_by_number(hostile):
     rows = entries([Entry(word="higher"), Entry(word="3/10")], [Entry(word="-"), Entry(word="nan")])
     block = Block("", ("sign", "n"), rows)
-    [sheet] = html.sheets(Table("t", "", ("a", "b"), (block,), (), stacked=False))
-    assert [column.kind for column in sheet.columns] == ["text", "num"] and not sheet.heads
-    assert sheet.rows[0][1][1].value == "3" and sheet.rows[1][1][1].value == ""
+    [sheet] = sheets(hostile, Table("t", "", ("a", "b"), (block,), (), stacked=False))
+    heads = re.findall(r'<th scope="col" class="(\w+).*?<button type="button">(\w+)<', sheet)
+    assert heads[1:] == [("text", "sign"), ("num", "n")] and "colspan" not in sheet
+    fields = re.findall(r'<td.*?data-value="(.*?)">(.*?)</td>', sheet)
+    assert fields == [("", "higher"), ("3", "3/10"), ("", "-"), ("", "nan")]
 
 
 # -- figures ------------------------------------------------------------------------------------

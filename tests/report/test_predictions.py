@@ -13,7 +13,7 @@ from PIL import Image
 from benchmark.records import scores
 from benchmark.records.scores import Maps, read_maps, write_scores
 from benchmark.report.figures import predictions, score_maps, style
-from benchmark.report.grid import first_record, gather
+from benchmark.report.grid import first_records, gather
 from tests.helpers import suite_records as fakes
 
 CLASSES = ("person", "kite", "bear", "bus")
@@ -168,7 +168,7 @@ def test_rank_by_all_and_by_the_best_places():
 
 def test_maps_that_are_no_square_are_left_out(world, tmp_path):
     grid, results, _ = world
-    record = first_record(grid, "coco-lt", "hpdval")
+    record = first_records(grid, "coco-lt")["hpdval"]
     odd = Maps(np.array([0]), np.zeros((1, 8, 4), np.float32))
     again = replace(grid)
     original = read_maps

@@ -86,7 +86,7 @@ def _bar(
     axes: Axes, cell: Cell, column: str, x: float, width: float, look: style.Look, dots: bool
 ) -> tuple[float, float | None]:
     """One bar with its whisker and dots; returns the highest ink and the mean, if there is one."""
-    found = cell.column(column)
+    found = cell.stat(column)
     if found is None:
         # In words, so that a bar that is not there is not read as a zero.
         state = "" if cell.done or not cell.expected else cell.state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -65,13 +64,12 @@ def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
     figure, every = style.panels(len(tasks), columns, size, sharex=True)
     handles: dict[str, object] = {}
     for axes, task in zip(every, tasks, strict=True):
-        axes.grid(color=style.GRID, lw=0.8)
+        axes.grid(axis="x")
         for label, cell in _points(grid, task):
             handles[label] = _point(axes, cell, style.look(grid.labels.index(label)))
         axes.set_title(task, fontsize=10.5, loc="left")
         axes.set_ylabel("mAP (%)")
         axes.margins(0.12, 0.18)
-    every[0].set_xscale("log")
     _seconds_axis(every[0], grid, tasks)
     for axes in every[-columns:]:
         axes.set_xlabel("training seconds of one unit")
@@ -94,8 +92,6 @@ def _seconds_axis(axes: Axes, grid: Grid, tasks: Sequence[str]) -> None:
     """Readable times along the axis that all panels share; the floor is named as such."""
     every = [seconds(r) for t in tasks for _, cell in _points(grid, t) for r in cell.done]
     low, high = max(FLOOR, min(every)), max(*every, 10 * FLOOR)
-    axes.set_xlim(low / 1.8, high * 1.8)
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [10.0**p for p in powers if low / 1.8 <= 10.0**p <= high * 1.8]
-    axes.set_xticks(ticks, [f"{'≤ ' if t <= FLOOR else ''}{t:,g}" for t in ticks])
-    axes.minorticks_off()
+    powers = [10.0**p for p in range(-1, 9)]
+    ticks = {t: f"{'≤ ' if t <= FLOOR else ''}{t:,g}" for t in powers}
+    style.log_axis(axes, low / 1.8, high * 1.8, ticks)

@@ -32,7 +32,7 @@ Files = dict[str, tuple[bytes, str]]  # file name -> (bytes, caption), .png and 
 def drawing(
     whole: Grid,
     grid: Grid,
-    arrangement: ReportLayout,
+    layout: ReportLayout,
     results: Path | None = None,
     images: Path | None = None,
     workers: int = 1,
@@ -43,7 +43,7 @@ def drawing(
     `results`, pictures below the data root `images`; without them what needs them is left out.
     More than one of `workers` are processes beside this one; the files do not depend on that.
     """
-    kinds = list(_kinds(whole, grid, arrangement, results, images))
+    kinds = list(_kinds(whole, grid, layout, results, images))
     if workers == 1:
         yield lambda: _merged(map(_files, kinds))
         return
@@ -57,7 +57,7 @@ def drawing(
 
 
 def _kinds(
-    whole: Grid, grid: Grid, arrangement: ReportLayout, results: Path | None, images: Path | None
+    whole: Grid, grid: Grid, layout: ReportLayout, results: Path | None, images: Path | None
 ) -> Iterator[Kind]:
     """Each kind of figure, in the order of the page."""
     long_tailed = in_order(grid.long_tailed)
@@ -66,7 +66,7 @@ def _kinds(
         yield frequency.figures, (grid, task)
         yield gains.figures, (grid, task)
     yield bars.few_shot, (grid,)
-    yield sensitivity.figures, (whole, arrangement)
+    yield sensitivity.figures, (whole, layout)
     yield cost.figures, (grid,)
     for task in grid.tasks:
         yield loss_curves.figures, (grid, task)

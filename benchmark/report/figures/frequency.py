@@ -78,11 +78,8 @@ def _trend(axes: Axes, counts: np.ndarray, aps: np.ndarray, look: style.Look, sh
 
 def _frequency_axis(axes: Axes, low: float, high: float) -> None:
     """Readable counts along the axis, and the group boundaries with their names on top."""
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if low <= t <= high]
-    axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
-    axes.minorticks_off()
+    ticks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    style.log_axis(axes, low, high, {t: f"{t:,}" for t in ticks})
     edges = [low, *(e for e in (TAIL, HEAD) if low < e < high), high]
     for start, stop in zip(edges, edges[1:], strict=False):
         middle = (start * stop) ** 0.5

@@ -84,7 +84,6 @@ def _figure(
 
 
 def _row(axes: Axes, grid: Grid, task: str, label: str, values: np.ndarray) -> None:
-    axes.grid(axis="y", color=style.GRID, lw=0.8)
     axes.tick_params(axis="x", length=0)
     look = style.look(grid.labels.index(label))
     axes.bar(range(len(values)), values, 0.72, color=look.colour, edgecolor=style.INK, lw=0.5)

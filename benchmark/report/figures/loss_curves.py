@@ -33,28 +33,18 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
 def losses(grid: Grid, task: str) -> Losses:
     """Loss of each epoch for each (label, stage) of the task, in order.
 
-    Units that stopped earlier than others of their label end in NaN.
+    Units that stopped earlier than others of their label end in NaN, which a null loss becomes too.
     """
-    out: Losses = {}
+    lines: dict[tuple[str, str], list[list[float | None]]] = {}
     for label in drawn_labels(grid, [task]):
-        stages: dict[str, list[list[float]]] = {}
         for record in grid.cell(task, label).done:
-            for stage, line in by_stage(record).items():
-                stages.setdefault(stage, []).append(line)
-        for stage, lines in stages.items():
-            table = np.array(list(itertools.zip_longest(*lines, fillvalue=np.nan))).T
-            if np.isfinite(table).any():
-                out[label, stage] = table
-    return out
-
-
-def by_stage(record: dict) -> dict[str, list[float]]:
-    """The record's losses by stage, in order of epochs; a loss that is null becomes NaN."""
-    out: dict[str, list[float]] = {}
-    for point in record.get("curve") or ():
-        value = point.get("loss")
-        out.setdefault(str(point.get("stage")), []).append(np.nan if value is None else value)
-    return out
+            stages: dict[str, list[float | None]] = {}
+            for point in record.get("curve") or ():
+                stages.setdefault(str(point.get("stage")), []).append(point.get("loss"))
+            for stage, line in stages.items():
+                lines.setdefault((label, stage), []).append(line)
+    tables = {at: np.array([*itertools.zip_longest(*each)], float).T for at, each in lines.items()}
+    return {at: table for at, table in tables.items() if np.isfinite(table).any()}
 
 
 def _figure(grid: Grid, task: str, found: Losses) -> Figure:
@@ -73,7 +63,6 @@ def _figure(grid: Grid, task: str, found: Losses) -> Figure:
 
 def _panel(axes: Axes, look: style.Look, values: np.ndarray) -> None:
     """One stage of one method: thin lines for units, a thick one for their mean."""
-    axes.grid(axis="y", color=style.GRID, lw=0.8)
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else None  # a line of one point is none
     if len(values) > 1:

@@ -20,7 +20,7 @@ from benchmark.data import preprocessing
 from benchmark.records import examples, scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import score_maps, style
-from benchmark.report.grid import Grid, drawn_labels, first_record
+from benchmark.report.grid import Grid, drawn_labels, first_records
 from benchmark.report.wording import about, in_short
 
 SIDE = 224  # pixels of an image in a figure, at most
@@ -57,16 +57,13 @@ def absent(grid: Grid, results: Path, images: Path | None) -> str:
 
 def scores_of(grid: Grid, task: str, results: Path) -> dict[str, np.ndarray]:
     """{label: scores (N, C)} of each label's first seed or episode, where they were kept."""
-    labels = drawn_labels(grid, [task])
-    found = {x: scores.read_scores(results, first_record(grid, task, x)) for x in labels}
-    return {label: values for label, values in found.items() if values is not None}
+    read = {x: scores.read_scores(results, r) for x, r in first_records(grid, task).items()}
+    return {label: values for label, values in read.items() if values is not None}
 
 
 def truth_of(grid: Grid, task: str, results: Path) -> Truth | None:
     """What the task's test images show; None where no label's scores were kept."""
-    found = (
-        scores.read_truth(results, first_record(grid, task, x)) for x in drawn_labels(grid, [task])
-    )
+    found = (scores.read_truth(results, r) for r in first_records(grid, task).values())
     return next(filter(None, found), None)
 
 

@@ -22,7 +22,7 @@ from benchmark.data.annotations import VOC_CLASSES, Box, Instances, voc_boxes
 from benchmark.records import scores
 from benchmark.records.scores import Maps, Truth
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, drawn_labels, first_record, preprocess
+from benchmark.report.grid import Grid, first_records, preprocess
 from benchmark.report.wording import about, in_short
 
 SIDE = 224  # pixels of the picture under a map
@@ -69,8 +69,7 @@ def maps_of(grid: Grid, task: str, results: Path) -> dict[str, Maps]:
     """{label: maps} of the labels whose first seed left some, the pictures seen alike."""
     found: dict[str, Maps] = {}
     seen = set()
-    for label in drawn_labels(grid, [task]):
-        record = first_record(grid, task, label)
+    for label, record in first_records(grid, task).items():
         maps = scores.read_maps(results, record)
         if maps is not None and math.isqrt(maps.values.shape[1]) ** 2 == maps.values.shape[1]:
             seen.add(preprocess(record))

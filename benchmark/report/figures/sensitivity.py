@@ -64,7 +64,6 @@ def _figure(grid: Grid, tasks: Sequence[str], curves: Sequence[Curves]) -> Figur
 
 
 def _panel(axes: Axes, found: Sequence[Point], spec: TableSpec) -> None:
-    axes.grid(axis="y", color=style.GRID, lw=0.8)
     axes.set_xlabel(spec.curve.axis)
     if not found:
         axes.set_xticks([])

@@ -29,7 +29,6 @@ _SETTINGS = matplotlib.rc_params_from_file(_STYLE, use_default_template=False)
 INK = _SETTINGS["text.color"]  # bar edges too
 FAINT = "#6B6B6B"  # subtitles, notes
 WRONG = "#A33B00"  # a label that is not true; a sign says so as well
-GRID = "#E3E3E3"
 BAND = "#F5F6F8"  # background of every other group
 
 _COLOURS_OF_A_DRAWING = 1 << 15  # at most, with soft edges and bands; photographs have 100,000
@@ -70,11 +69,9 @@ def applied() -> Iterator[None]:
 
 
 def canvas() -> tuple[Figure, Axes]:
-    """One figure with one pair of axes and quiet horizontal lines; no global state is touched."""
+    """One figure with one pair of axes; no global state is touched."""
     figure = Figure(figsize=(8.6, 4.9), layout="constrained")
-    axes = figure.add_subplot()
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    return figure, axes
+    return figure, figure.add_subplot()
 
 
 def panels(count: int, columns: int, size: tuple, **shared: Any) -> tuple[Figure, np.ndarray]:
@@ -115,6 +112,15 @@ def bar(axes: Axes, x: float, height: float, width: float, look: Look) -> tuple[
 def dots(axes: Axes, x: Sequence[float], y: Sequence[float], zorder: int) -> None:
     """Small white dots: the single units behind a mean."""
     axes.scatter(x, y, s=9, color="white", edgecolor=INK, linewidth=0.6, zorder=zorder)
+
+
+def log_axis(axes: Axes, low: float, high: float, ticks: dict[float, str]) -> None:
+    """A logarithmic x axis from `low` to `high`, with those of the `ticks` {value: text} on it."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    inside = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(inside, [ticks[tick] for tick in inside])
+    axes.minorticks_off()
 
 
 def boundary(axes: Axes, x: float) -> None:

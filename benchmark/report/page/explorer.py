@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,6 @@ from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
 _SMALL = 4_000  # bytes of a JPEG file that is put into the page as it is
-
-# A test image to show of a class: which of the class's it is, its path, the list that it goes
-# into, and what is said of it.
-Wanted = tuple[int, str, list, dict[str, Any]]
 
 
 @dataclass
@@ -68,24 +65,26 @@ def data(grid: Grid, results: Path | None = None, images: Path | None = None) ->
     images    the data root: without it there are no pictures
     """
     album = Album(images)
-    wanted: list[Wanted] = []
-    found = [_task(grid, task, results, images, wanted) for task in grid.tasks]
-    # One for each class, then a second one.
-    for _, path, shown, example in sorted(wanted, key=lambda image: image[0]):
-        if (place := album.add(path)) is not None:
-            shown.append({"picture": place, **example})
+    shown = [_task(grid, task, results, images) for task in grid.tasks]
+    found = [task for task in shown if task]
+    classes = [entry for task in found for entry in reversed(task["classes"])]  # rare ones first
+    for number, entry in itertools.product(range(EACH), classes):  # one of each, then a second one
+        for image in entry["images"][number : number + 1]:
+            image["picture"] = album.add(image["picture"])
+    for entry in classes:
+        entry["images"] = [image for image in entry["images"] if image["picture"] is not None]
     looks = [(label, style.look(n)) for n, label in enumerate(grid.labels)]
     return {
         "methods": [{"label": x, "colour": k.colour, "marker": k.marker} for x, k in looks],
-        "tasks": [task for task in found if task],
+        "tasks": found,
         "pictures": album.addresses,
     }
 
 
 def _task(
-    grid: Grid, task: str, results: Path | None, images: Path | None, wanted: list[Wanted]
+    grid: Grid, task: str, results: Path | None, images: Path | None
 ) -> dict[str, Any] | None:
-    """One task: its classes, the most frequent in training first; their images to `wanted`."""
+    """One task: its classes, the most frequent in training first; None without any."""
     done = {label: grid.cell(task, label).done for label in grid.labels}
     records = [record for found in done.values() for record in found]
     names = dict.fromkeys(n for r in records for n, ap in (r.get("per_class_ap") or {}).items())
@@ -109,7 +108,7 @@ def _task(
     if truth is not None:
         stored = predictions.scores_of(grid, task, results) if results else {}
         fit = {x: values for x, values in stored.items() if values.shape == truth.labels.shape}
-        wanted += _illustrated(classes, truth, [fit.get(label) for label in grid.labels])
+        _illustrate(classes, truth, [fit.get(label) for label in grid.labels])
     repeats = "episodes" if task in grid.few_shot else "seeds"
     return {"name": task, "turns": repeats, "classes": classes}
 
@@ -148,28 +147,24 @@ def _truth(
     return scores.truth_of(task) if same else None
 
 
-def _illustrated(
-    classes: list[dict], truth: Truth, stored: Sequence[np.ndarray | None]
-) -> Iterator[Wanted]:
-    """The images of every class that the truth has, rare classes first; adds the test counts.
+def _illustrate(classes: list[dict], truth: Truth, stored: Sequence[np.ndarray | None]) -> None:
+    """Add the test counts and images of every class that the truth has.
 
-    Up to EACH of a class, evenly spread over the list and chosen by no result. Each has its true
-    labels and the class's rank in it by each label's `stored` scores (N, C): 1 where no other
-    class scores higher.
+    Up to EACH of a class, evenly spread over the list and chosen by no result; `picture` is the
+    path. Each has its true labels and the class's rank in it by each label's `stored` scores
+    (N, C): 1 where no other class scores higher.
     """
     columns = {name: k for k, name in enumerate(truth.class_names)}
-    for entry in reversed(classes):
-        column = columns.get(entry["name"])
-        if column is None:
+    for entry in classes:
+        if (column := columns.get(entry["name"])) is None:
             continue
         rows = np.flatnonzero(truth.labels[:, column])
         entry["test"] = len(rows)
-        places = np.linspace(0, len(rows) - 1, min(EACH, len(rows)))
-        for number, row in enumerate(int(rows[round(place)]) for place in places):
+        for place in np.linspace(0, len(rows) - 1, min(EACH, len(rows))):
+            row = int(rows[round(place)])
             labels = [truth.class_names[k] for k in np.flatnonzero(truth.labels[row])]
             ranks = [
                 None if values is None else int((values[row] > values[row, column]).sum()) + 1
                 for values in stored
             ]
-            example = {"labels": labels, "ranks": ranks}
-            yield number, truth.paths[row], entry["images"], example
+            entry["images"].append({"picture": truth.paths[row], "labels": labels, "ranks": ranks})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,13 +16,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.page import explorer, inline_svg, overview
-from benchmark.report.page.html_tables import sheets
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
 from benchmark.report.tables.sections import Section
+from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import gaps, scale_words
 
 MAIN = 2  # tables in the summary at most
+WIDE = 14  # columns of a table that still stand side by side
 _KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = ("tables.js", "explorer.js", "page.js")  # each a function of its own
@@ -61,13 +62,13 @@ def render(
         sprite=sprite,
         tiles=overview.tiles(whole),
         leaders=overview.leaders(whole, pairs or {}),
-        differences=overview.differences(pairs or {}),
+        differences=[(t, significance.verdict(p), p.table) for t, p in (pairs or {}).items()],
         differences_caption=significance.caption(pairs, whole) if pairs else "",
         main=[_part(section, files) for section in first],
         more=[_part(section, files) for section in sections if section not in first],
         figures=_kinds(drawn),
         note=note,
-        explorer=_embedded(explorer.data(whole, results, images)),
+        explorer=explorer.data(whole, results, images),
         facts=facts(whole),
         versions=overview.versions(whole),
         gaps=list(gaps(whole, whole.tasks, whole.labels)),
@@ -85,6 +86,8 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["number"] = number
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment.get_template("page.html")
 
 
@@ -97,29 +100,55 @@ def _policy(script: str) -> str:
     )
 
 
-def _embedded(value: Any) -> str:
-    """JSON that can end neither its <script> element nor a line of a script."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
 def slug(text: str) -> str:
     """An id of letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
 
 
 def _part(section: Section, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """A section for the template, with its id, sheets and files as (name, kind, address)."""
-    name = section.table.name
-    found = {kind: files.get(f"{name}.{kind}") for kind in _KINDS}
+    """A section for the template, with its id, its HTML tables as (title, blocks, columns), and its
+    files as (name, kind, address)."""
+    table, name = section.table, section.table.name
     downloads = [
-        (f"{name}.{kind}", kind, inline_svg.data(content, _KINDS[kind]))
-        for kind, content in found.items()
-        if content is not None
+        (f"{name}.{kind}", kind, inline_svg.data(files[f"{name}.{kind}"], media))
+        for kind, media in _KINDS.items()
     ]
-    return vars(section) | {"id": slug(name), "sheets": sheets(section.table), "files": downloads}
+    sheets = [(title, blocks, columns(blocks)) for title, blocks in side_by_side(table)]
+    return vars(section) | {"id": slug(name), "sheets": sheets, "files": downloads}
+
+
+def side_by_side(table: Table) -> list[tuple[str, Sequence[Block]]]:
+    """(title, blocks) of each HTML table: all blocks in one, as the paper arranges them, unless
+    that is too wide for a screen."""
+    width = sum(len(block.columns) for block in table.blocks)
+    if not table.stacked or width <= WIDE:
+        return [("", table.blocks)]
+    return [(block.name, (block,)) for block in table.blocks]
+
+
+def columns(blocks: Sequence[Block]) -> list[tuple[str, str]]:
+    """(head, classes of its fields) of each column: `num` or `text`, `start` at a block's first."""
+    return [
+        (name, _alignment([row[k] for row in block.rows]) + " start" * (k == 0))
+        for block in blocks
+        for k, name in enumerate(block.columns)
+    ]
+
+
+def _alignment(entries: Sequence[Entry]) -> str:
+    """Words stand left, numbers right; a column without either is one of numbers."""
+    words = [e.word for e in entries if not e.stat and e.word not in ("-", "skipped", "failed")]
+    return "text" if words and not any(map(number, words)) else "num"
+
+
+def number(word: str) -> str:
+    """The number that a word begins with, such as the 3 of `3/10`; "" if there is none."""
+    first = word.partition("/")[0].strip().replace("\u2212", "-")
+    try:
+        found = float(first)
+    except ValueError:
+        return ""
+    return f"{found:.8g}" if math.isfinite(found) else ""
 
 
 def _kinds(drawn: Sequence[inline_svg.Figure]) -> list[list[dict[str, Any]]]:

@@ -40,20 +40,18 @@ def figures(files: Mapping[str, tuple[bytes, str]]) -> tuple[list[Figure], str]:
     """
     captions = {PurePath(name).stem: caption for name, (_, caption) in files.items()}
     shared: dict[str, str] = {}
-    found = [_figure(name, caption, files, shared) for name, caption in captions.items()]
+    found = []
+    for name, caption in captions.items():
+        mine: dict[str, str] = {}
+        look = {"svg": svg(files[f"{name}.svg"][0], name, mine)}
+        if len(look["svg"]) <= LARGEST:
+            shared |= mine
+        else:
+            look = {"source": picture(files[f"{name}.png"][0])}
+        found.append(Figure(name, caption.partition(":")[0], caption, **look))
     content = "".join(shared.values())
     sprite = f'<svg width="0" height="0" aria-hidden="true">{content}</svg>'
     return found, sprite if content else ""
-
-
-def _figure(name: str, caption: str, files: Mapping, shared: dict[str, str]) -> Figure:
-    title = caption.partition(":")[0]
-    mine: dict[str, str] = {}
-    markup = svg(files[f"{name}.svg"][0], name, mine)
-    if len(markup) <= LARGEST:
-        shared |= mine
-        return Figure(name, title, caption, svg=markup)
-    return Figure(name, title, caption, source=picture(files[f"{name}.png"][0]))
 
 
 def svg(content: bytes, name: str, shared: dict[str, str]) -> str:

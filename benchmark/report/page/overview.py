@@ -1,15 +1,13 @@
-"""What a report's page says of its records around the tables: leaders, differences, settings."""
+"""What a report's page says of its records around the tables: leaders, versions, settings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from benchmark.report.bootstrap import Pairs, Row
+from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.page.markdown import facts, listed
-from benchmark.report.tables import significance
 
 
 def tiles(grid: Grid) -> list[tuple[str, str, str]]:
@@ -27,43 +25,20 @@ def tiles(grid: Grid) -> list[tuple[str, str, str]]:
     ]
 
 
-def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[dict[str, Any]]:
-    """Of each task that has a result the best method by headline mAP, the next one with the gap to
-    it, and those `tied` with the best: None where nothing was tested."""
+Ranked = list[tuple[float, str]]  # mean and label, the best first
+
+
+def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[tuple[str, Ranked, list[str] | None]]:
+    """(task, methods by headline mAP, those tied with the best) of each task that has a result;
+    tied is None where nothing was tested."""
     out = []
     for task in grid.tasks:
         found = [(s.mean, x) for x in grid.labels if (s := grid.cell(task, x).stat("headline"))]
-        found.sort(key=lambda item: -item[0])
-        if not found:
-            continue
-        (mean, best), *rest = found
         known = pairs[task].among(grid.labels) if task in pairs else None
-        tied = tuple(x for x in grid.labels if x in known.tied) if known and known.best else None
-        following, gap = (rest[0][1], mean - rest[0][0]) if rest else ("", None)
-        row = {"task": task, "best": best, "mean": mean, "following": following, "gap": gap}
-        out.append(row | {"tied": tied})
+        tied = [x for x in grid.labels if x in known.tied] if known and known.best else None
+        if found:
+            out.append((task, sorted(found, key=lambda item: -item[0]), tied))
     return out
-
-
-def differences(pairs: Mapping[str, Pairs]) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """(task, verdict, rows) of each; a row also has its interval's places in a picture's width."""
-    return [(task, significance.verdict(p), _placed(p.table)) for task, p in pairs.items()]
-
-
-def _placed(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """All intervals of a task on one scale that has room for 0, 4 to 126 of 130 pixels."""
-    ends = [0.0, *(end for row in rows for end in (row.low, row.high))]
-    low, wide = min(ends), max(max(ends) - min(ends), 1e-9)
-
-    def place(value: float) -> str:
-        return f"{4 + 122 * (value - low) / wide:.1f}"
-
-    return [
-        vars(row)
-        | {"real": row.real, "spread": row.seeds_std, "zero": place(0.0)}
-        | {"left": place(row.low), "right": place(row.high), "middle": place(row.diff)}
-        for row in rows
-    ]
 
 
 def versions(grid: Grid) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from benchmark.published import gains, model, reading
 from benchmark.published.model import Claim, Place, PublishedTable, Row
-from benchmark.report.grid import METRIC, Cell, Grid, Stat, paired, stat, value
+from benchmark.report.grid import Cell, Grid, Stat, paired, stat, value
 from benchmark.report.tables.table import Block, Entry, Line, Table
 from benchmark.report.wording import about
 
@@ -32,7 +32,7 @@ class Ours:
     def values(self, places: Sequence[Place]) -> gains.Values:
         """{row: {place: mean}} where there is a result."""
         return {
-            row: {p: s.mean for p in places if (s := self.cell(p.task, row).column(p.column))}
+            row: {p: s.mean for p in places if (s := self.cell(p.task, row).stat(p.column))}
             for row in self.labels
         }
 
@@ -162,7 +162,7 @@ def _by_repeat(cell: Cell, place: Place) -> dict[tuple, float]:
     """{(seed, episode): the metric}, or the difference of two metrics."""
     out = {}
     for record in cell.done:
-        numbers = [value(record, METRIC.get(x.column, x.column)) for x in place.parts]
+        numbers = [value(record, x.column) for x in place.parts]
         if None not in numbers:
             out[record.get("seed"), record.get("episode")] = numbers[0] - sum(numbers[1:])
     return out

@@ -84,8 +84,8 @@ def _entries(
     """The entries of COLUMNS and LOGGED in one row."""
     place = Place(cell.task, column.partition(", ")[0])
     printed, logged = row.printed.get(place), row.logged.get(place)
-    also = cell.column(row.also) if row.also else None
-    found = also if ", " in column else cell.column(place.column)
+    also = cell.stat(row.also) if row.also else None
+    found = also if ", " in column else cell.stat(place.column)
     if ", " in column and also is None:  # such as the redraw, which VOC has none of
         return (Entry(),) * len(COLUMNS + LOGGED)
     flags = [*_flags().get(Spot(table.name, row.name, place), ())]

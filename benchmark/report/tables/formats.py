@@ -198,14 +198,10 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
         for label, texts in zip(table.labels, table.leading, strict=True):
             extra = [dataset, column.split("-")[0]] if fewshot else texts if own else []
             cell = grid.cell(task, label)
-            stats = map(cell.column, metrics)
+            stats = map(cell.stat, metrics)
             values = [v for s in stats for v in ((s.mean, s.std) if s else (None, None))]
-            units = [
-                len(cell.done),
-                cell.expected,
-                cell.missing,
-                *map(len, (cell.failed, cell.skipped)),
-            ]
+            failed, skipped = len(cell.failed), len(cell.skipped)
+            units = [len(cell.done), cell.expected, cell.missing, failed, skipped]
             reason = "; ".join((*cell.reasons, *cell.errors))
             at = [grid.scale, restrictions(grid, [task], named=False), task]
             out.append([*at, *extra, label, *values, *units, reason])

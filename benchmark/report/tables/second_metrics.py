@@ -60,4 +60,4 @@ def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator
 
 def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], column: str) -> bool:
     """Whether any record of these tasks and labels has what the column shows."""
-    return any(grid.cell(task, label).column(column) for task in tasks for label in labels)
+    return any(grid.cell(task, label).stat(column) for task in tasks for label in labels)

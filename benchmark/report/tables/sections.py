@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
 from benchmark.report.tables import ablations, agreement, beside_published, second_metrics
-from benchmark.report.tables.table import Block, Table, few_shot, long_tailed
+from benchmark.report.tables.table import Table, few_shot, long_tailed
 from benchmark.suites.tables import ReportLayout
 
 NOTHING: dict[str, Pairs] = {}  # no scores, so nothing is said of differences
@@ -58,13 +58,12 @@ def marked(table: Table, pairs: Mapping[str, Pairs]) -> Table:
 
     `pairs`: see `bootstrap.significance`; it speaks of headline mAPs, so no other column is marked.
     """
-    return replace(table, blocks=tuple(_marked(table.labels, b, pairs) for b in table.blocks))
-
-
-def _marked(labels: Sequence[str], block: Block, pairs: Mapping[str, Pairs]) -> Block:
-    rows = [list(row) for row in block.rows]
-    for j, task in enumerate(block.headlines):
-        tied = pairs[task].among(labels).tied if task in pairs else ()
-        for label, row in zip(labels, rows, strict=True):
-            row[j] = replace(row[j], tied=bool(row[j].stat) and label in tied)
-    return replace(block, rows=tuple(map(tuple, rows)))
+    blocks = []
+    for block in table.blocks:
+        rows = [list(row) for row in block.rows]
+        for j, task in enumerate(block.headlines):
+            tied = pairs[task].among(table.labels).tied if task in pairs else ()
+            for label, row in zip(table.labels, rows, strict=True):
+                row[j] = replace(row[j], tied=bool(row[j].stat) and label in tied)
+        blocks.append(replace(block, rows=tuple(map(tuple, rows))))
+    return replace(table, blocks=tuple(blocks))

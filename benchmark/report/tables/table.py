@@ -148,7 +148,7 @@ def _row(cell: Cell, columns: Sequence[str]) -> list[Entry]:
 
 
 def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
-    found = cell.column(column)
+    found = cell.stat(column)
     if found is None:
         return Entry(word=cell.state if cell.state in ("skipped", "failed") else "-")
     some = f"{found.n}" if found.n < len(cell.done) else ""  # older records lack a metric
