@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 
@@ -28,23 +26,14 @@ def parser() -> argparse.ArgumentParser:
         "restrict", help="keep only images that are there, for a trial on part of the data"
     )
     pin = commands.add_parser("pin", help="for maintainers: write the manifests in splits/paper")
-    for command in (fetch, verify, restrict):
-        command.add_argument("--data-root", metavar="DIR", help=_ROOT)
+    for each in (fetch, verify, restrict):
+        each.add_argument("--data-root", metavar="DIR", help=_ROOT)
     local = "a folder with the official files in any layout, instead of the network"
     where = {"dest": "folder", "metavar": "FOLDER", "type": Path}
     fetch.add_argument("--from", help=local, **where)
     fetch.add_argument("--splits", nargs="+", metavar="NAME", help="default: all")
     pin.add_argument("--from", required=True, help="a folder with the official files", **where)
     return out
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code."""
-    try:
-        return guarded(lambda: _dispatch(parser().parse_args(arguments)))
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return 130
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
@@ -78,3 +67,6 @@ def _root(flag: str | None) -> Path:
         reason = error.strerror or error
         raise InputError(f"--data-root {root}: {reason}; make or name a folder to use") from None
     return root
+
+
+main = command(parser, _dispatch, interrupted="interrupted; the same command goes on")
