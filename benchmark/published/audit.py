@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.published import crosschecks, gains
 from benchmark.published.flags import EXACT, ROUNDING, Check, Flag, spots, titles
-from benchmark.published.model import GROUPS, Claim, Place, Published, Spot
+from benchmark.published.model import GROUPS, Place, Published, Spot
 
 
 def audit(data: Published) -> list[Check]:
@@ -138,17 +138,12 @@ def _claims(data: Published) -> Iterator[Flag | None]:
     """Comparisons of two gains are questions of ours, not claims of the paper."""
     for claim, place in ((c, p) for c in data.claims for p in c.places if len(p.parts) == 1):
         table = data.tables[claim.table]
-        yield _claim(data, claim, place, "in print", gains.of_print(table))
+        numbers = {"in print": gains.of_print(table)}
         if any(place in row.logged for row in table.rows.values()):
-            yield _claim(data, claim, place, "by the log", gains.of_logs(table))
-
-
-def _claim(
-    data: Published, claim: Claim, place: Place, words: str, values: gains.Values
-) -> Flag | None:
-    found, over = gains.gain(values, claim, place), gains.opponent(values, claim, place)
-    if found is None or found > 0:
-        return None
-    text = f"{data.tables[claim.table].paper}, {place}: {claim.text} does not hold {words} "
-    text += f"({found:+.2f} over {over})"
-    return Flag("claim", text, spots(data, [f"{claim.table}/{claim.row}"], [place]))
+            numbers["by the log"] = gains.of_logs(table)
+        for words, values in numbers.items():
+            found, over = gains.gain(values, claim, place), gains.opponent(values, claim, place)
+            text = f"{table.paper}, {place}: {claim.text} does not hold {words} "
+            text += f"({found or 0:+.2f} over {over})"
+            at = spots(data, [f"{claim.table}/{claim.row}"], [place])
+            yield None if found is None or found > 0 else Flag("claim", text, at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 GROUPS = ("head", "medium", "tail")
@@ -46,7 +46,7 @@ class Row:
 
     name: str
     printed: Mapping[Place, float]
-    logged: Mapping[Place, float]
+    logged: dict[Place, float]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     also: str = ""
@@ -81,14 +81,14 @@ class PublishedTable:
 class Run:
     """What one log file says about a run, and as which rows ("table/row") it is printed.
 
-    `classes`: {group: {class: AP}}, where the log has them.
+    `classes`: {group: {class: AP}}, empty where the log does not have them.
     """
 
     log: str
     task: str
     values: Mapping[str, float]  # column -> mAP
     printed_as: tuple[str, ...] = ()
-    classes: Mapping[str, Mapping[str, float]] | None = None
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     note: str = ""
 
 
