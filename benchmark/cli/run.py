@@ -201,7 +201,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for
     everything.scan()
     _report(flags, choice, made, everything)
-    lines, wrong = status.unfinished(made.units, records), status.bad_input(made.units, records)
+    lines, wrong = status.unfinished(made.units, records)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0

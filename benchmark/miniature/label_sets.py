@@ -60,7 +60,7 @@ def coco(facts: dict) -> dict[str, list[Row]]:
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
         "train2014": _sample("train2014", natural, 2400),
-        "val2014": _until(_sample("val2014", natural, 2600), split_lists.COCO_NOVEL, 900, 100),
+        "val2014": _until(_sample("val2014", natural, 2600), split_lists.NOVEL["coco"], 900, 100),
     }
     ids = _ids("coco ids", LAST_COCO_ID, matrices)
     found = {}

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from benchmark.common.errors import InputError
 from benchmark.data import splits
 from benchmark.data.annotations.coco import Instances
 from benchmark.data.annotations.files import DataRoot
 from benchmark.data.annotations.voc import voc_labels
-from benchmark.data.root_check import labels
 from benchmark.data.root_check.archives import PARTS, Archive, Part
-from benchmark.data.root_check.labels import Line
 from benchmark.data.splits import Split
 
 _TEST = ("test.txt", "novel_test.txt")
+NOT_COMPARED = "labels not compared"
+SHOWN = 5  # differences that are spelled out
+
+
+class Line(NamedTuple):
+    """Of a list file: the file's name, the path below the data root, class indices."""
+
+    file: str
+    path: str
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,6 @@ class Finding:
     def bad(self) -> bool:
         """Whether the split's tasks cannot run as they should."""
         return self.mark in ("missing", "wrong")
-
-
-NOT_COMPARED = "labels not compared"
 
 
 class Checked:
@@ -54,8 +60,7 @@ class Checked:
     def present(self) -> list[str]:
         """The listed images that are there, each once, as paths below the root."""
         paths = dict.fromkeys(line.path for lines in self.lines for line in lines)
-        gone = set(self._absent(paths))
-        return [path for path in paths if path not in gone]
+        return [path for path in paths if self._is_there(path)]
 
     def _lists(self) -> Iterator[Finding]:
         try:
@@ -81,7 +86,7 @@ class Checked:
         there = sum(name.lower().endswith(".jpg") for name in names)
         number = f"{there:,}" if there >= part.count else f"{there:,} of {part.count:,}"
         paths = dict.fromkeys(line.path for line in lines)
-        absent = self._absent(paths)
+        absent = [path for path in paths if not self._is_there(path)]
         what = f"{part.images} has {number} images"
         if absent:
             first = f"{len(absent):,} of {len(paths):,} listed images, first {absent[0]}"
@@ -145,11 +150,11 @@ class Checked:
     ) -> Iterator[Finding]:
         if self.split is None:
             return
-        apart, number = labels.differences(self.split, lines, derived), f"{len(lines):,} lines"
+        apart, number = differences(self.split, lines, derived), f"{len(lines):,} lines"
         kind = "crowds" if part.size else "difficult objects"
         if apart:
-            shown = "; ".join(apart[: labels.SHOWN])
-            first = f", the first {labels.SHOWN}" if len(apart) > labels.SHOWN else ""
+            shown = "; ".join(apart[:SHOWN])
+            first = f", the first {SHOWN}" if len(apart) > SHOWN else ""
             yield Finding(
                 "wrong",
                 f"labels: {len(apart):,} of {number} differ from {part.annotations}{first}: "
@@ -159,9 +164,9 @@ class Checked:
             text = f"labels: all {number} equal {part.annotations} ({kind} {part.convention})"
             yield Finding("ok", text)
 
-    def _absent(self, paths: Iterable[str]) -> list[str]:
-        split = ((path, *path.rpartition("/")[::2]) for path in paths)
-        return [path for path, folder, name in split if name not in (self.root.names(folder) or ())]
+    def _is_there(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return name in (self.root.names(folder) or ())
 
     def _get(self, archive: Archive) -> str:
         """How to get an archive, or to go on with it where it lies in the data root."""
@@ -182,3 +187,29 @@ def caught(findings: Iterator[Finding]) -> Iterator[Finding]:
         yield from findings
     except InputError as error:
         yield Finding("wrong", str(error))
+
+
+def differences(split: Split, lines: Iterable[Line], derived: dict[str, set[int]]) -> list[str]:
+    """One text for each whose labels are not those that the annotations give its file name.
+
+    An image without labels agrees with an image without objects. The lists of LaSO's COCO
+    episodes keep images that have classes of the other group, too, and mask those classes.
+    """
+    masked = split.setting == "few-shot" and split.dataset == "coco"
+
+    def names(labels: Collection[int]) -> str:
+        return ", ".join(split.classes[k] for k in sorted(labels)) or "none"
+
+    out = []
+    for line in lines:
+        found = derived.get(PurePosixPath(line.path).name)
+        if found is None:
+            out.append(f"{line.path} in {line.file}: the annotations have no such image")
+            continue
+        if masked:
+            group = "base" if line.file == "base_train.txt" else "novel"
+            found = found & set(split.groups[group])
+        if found != set(line.labels):
+            both = f"list {names(line.labels)}, annotations {names(found)}"
+            out.append(f"{line.path} in {line.file}: {both}")
+    return out
