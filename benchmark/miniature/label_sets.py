@@ -109,14 +109,10 @@ def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
         else:
             definite = matrix - marks
             able = (labels > 0) & (definite.sum(1) > 1)
-        number = int(np.rint(share * labels.sum()))
-        marks[_pick(able * (definite @ weight[index] + 1e-6), number, draw), index] = 1
+        odds = able * (definite @ weight[index] + 1e-6)
+        number = min(int(np.rint(share * labels.sum())), int((odds > 0).sum()))
+        marks[draw.choice(len(odds), number, replace=False, p=odds / odds.sum()), index] = 1
     return marks
-
-
-def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    number = min(number, int((weight > 0).sum()))
-    return rng.choice(len(weight), number, replace=False, p=weight / weight.sum())
 
 
 def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:

@@ -26,7 +26,8 @@ def same(data: Published) -> Iterator[Flag | None]:
 def repeated(data: Published) -> Iterator[Flag | None]:
     """Different experiments that agree on a data set in all numbers, or in all but one of many.
 
-    A flag for each set of such rows, None for each experiment that stands alone.
+    A flag for each set of such rows, with the numbers as the row that has most of them prints them;
+    None for each experiment that stands alone.
     """
     datasets = {_dataset(p): None for table in data.tables.values() for p in table.places}
     for dataset in datasets:
@@ -34,17 +35,17 @@ def repeated(data: Published) -> Iterator[Flag | None]:
         sets: list[set[str]] = [set(x) for x in {data.experiment(name) for name in here}]
         for a, b in combinations(here, 2):
             if b not in data.experiment(a) and _alike(data.row(a), data.row(b), dataset):
-                sets = _joined(sets, a, b)
+                both = [x for x in sets if a in x or b in x]
+                sets = [x for x in sets if x not in both] + [set().union(*both)]
         large = [x for x in sets if len({data.experiment(name) for name in x}) > 1]
         yield from [None] * (len(sets) - len(large))
-        for names in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
-            yield _repeat(data, [name for name in here if name in names], dataset)
-
-
-def _joined(sets: list[set[str]], a: str, b: str) -> list[set[str]]:
-    """The sets with those of a and b made one."""
-    both = [x for x in sets if a in x or b in x]
-    return [x for x in sets if x not in both] + [set().union(*both)]
+        for found in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
+            names = [name for name in here if name in found]
+            longest = data.row(max(names, key=lambda name: len(data.row(name).printed)))
+            shown = _of(longest, dataset)
+            numbers = ", ".join(f"{longest.printed[p]:.2f}" for p in shown)
+            text = f"{titles(data, names)}, {shown[0].task}: the same numbers ({numbers})"
+            yield Flag("repeated", text, spots(data, names, shown))
 
 
 def _dataset(place: Place) -> str:
@@ -59,15 +60,6 @@ def _alike(a: Row, b: Row, dataset: str) -> bool:
     shared = [place for place in _of(a, dataset) if place in b.printed]
     equal = sum(abs(a.printed[p] - b.printed[p]) < EXACT for p in shared)
     return bool(shared) and equal >= len(shared) - (len(shared) > 3)
-
-
-def _repeat(data: Published, names: list[str], dataset: str) -> Flag:
-    """The flag, with the numbers as the row that has most of them prints them."""
-    longest = data.row(max(names, key=lambda name: len(data.row(name).printed)))
-    shown = _of(longest, dataset)
-    numbers = ", ".join(f"{longest.printed[p]:.2f}" for p in shown)
-    text = f"{titles(data, names)}, {shown[0].task}: the same numbers ({numbers})"
-    return Flag("repeated", text, spots(data, names, shown))
 
 
 # -- logs -----------------------------------------------------------------------------------------

@@ -35,10 +35,11 @@ def load(path: Path = PATH) -> Published:
         name: _table(name, Fields(value, where, _TABLE), sources, notes)
         for where, name, value in _items(top, "tables")
     }
+    sizes = ((task, Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups"))
     return Published(
         tables=tables,
         runs=tuple(_run(Fields(x, at, _RUN), tables) for at, x in _list(top, "runs")),
-        groups={task: _sizes(Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups")},
+        groups={task: {g: fields.get(g, int) for g in GROUPS} for task, fields in sizes},
         same=_same(top, tables),
         claims=tuple(_claim(Fields(x, at, _CLAIM), tables) for at, x in _list(top, "claims")),
     )
@@ -98,10 +99,6 @@ def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> 
 
 
 # -- what is said about rows ----------------------------------------------------------------------
-
-
-def _sizes(fields: Fields) -> dict[str, int]:
-    return {group: fields.get(group, int) for group in GROUPS}
 
 
 def _same(top: Fields, tables: Tables) -> tuple[frozenset[str], ...]:
