@@ -210,10 +210,12 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
 def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: RecordStore) -> None:
     """Write the report, print the main table and how it compares with the reference."""
     from benchmark import report
+    from benchmark.miniature import build
 
+    images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
     units, folder, layout = made.reported(records.done), records.folder.path, made.suite.layout
     workers = flags.workers or min(environment.cores(), process.MOST_WORKERS)
-    path = report.write(units, folder, layout, _images(choice), workers)
+    path = report.write(units, folder, layout, images, workers)
     print(f"\n{report.summary(units, folder, layout)}")
     reference = _reference(made)
     if reference.has_records() and reference.path.resolve() != folder.resolve():
@@ -226,13 +228,6 @@ def _reference(made: Plan) -> ResultsFolder:
     from benchmark.records import store
 
     return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
-
-
-def _images(choice: Choice) -> Path | None:
-    """The folder with the images for the report's pictures; None while it is not rendered."""
-    from benchmark.miniature import build
-
-    return choice.data_root or build.built(environment.cache())
 
 
 def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:

@@ -110,12 +110,10 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     split = splits.read(split_name, scale, root)
     base, classes, base_rows, train, test = _rows(split, shots, episode, holdout)
 
-    def labelled(
-        rows: list[Row], indices: tuple[int, ...], captions_of: str | None = None
-    ) -> LabelledImages:
+    def labelled(rows: list[Row], indices: tuple[int, ...], kind: str = "") -> LabelledImages:
         images = ImageList(Path(root), tuple(path for path, _ in rows))
         names = tuple(split.classes[k] for k in indices)
-        texts = captions.of(split, rows, Path(root), captions_of) if captions_of else None
+        texts = captions.of(split, rows, Path(root), kind) if kind else None
         return LabelledImages(images, _matrix(rows, indices), names, texts)
 
     part = "train" if shots is None else "holdout" if holdout else "episodes"

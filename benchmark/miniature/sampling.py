@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.random import Generator
 
 from benchmark.miniature.label_statistics import Census, label_matrix
 
@@ -32,11 +33,7 @@ def scaled(
 
 
 def sample(
-    counts: np.ndarray,
-    sizes: np.ndarray,
-    pairs: np.ndarray,
-    rng: np.random.Generator,
-    proposals: int,
+    counts: np.ndarray, sizes: np.ndarray, pairs: np.ndarray, rng: Generator, proposals: int
 ) -> np.ndarray:
     """A random 0/1 matrix (N, C) with column sums `counts`, row sums `sizes`, pairs near `pairs`.
 
@@ -85,7 +82,7 @@ def _swap(rows: list[list[int]], deviation: list, draws: list, always: int) -> N
         a[a.index(i)], b[b.index(j)] = j, i
 
 
-def _start(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> list[list[int]]:
+def _start(counts: np.ndarray, sizes: np.ndarray, rng: Generator) -> list[list[int]]:
     """Rows with exactly these margins: each class, commonest first, goes where most room is."""
     rows: list[list[int]] = [[] for _ in sizes]
     room = np.array(sizes)

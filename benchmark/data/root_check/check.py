@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from benchmark.common.errors import InputError
 from benchmark.data import splits
-from benchmark.data.annotations.coco import Instances
+from benchmark.data.annotations import Instances, voc_labels
 from benchmark.data.annotations.files import DataRoot
-from benchmark.data.annotations.voc import voc_labels
 from benchmark.data.root_check.archives import PARTS, Archive, Part
 from benchmark.data.splits import Split
 
