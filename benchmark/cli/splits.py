@@ -32,9 +32,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("fetch", "verify", "restrict"):
         made[name].add_argument("--data-root", metavar="DIR", help=_ROOT)
     where = {"dest": "folder", "metavar": "FOLDER", "type": Path}
-    made["fetch"].add_argument(
-        "--from", help=f"{_FILES} in any layout, instead of the network", **where
-    )
+    local = f"{_FILES} in any layout, instead of the network"
+    made["fetch"].add_argument("--from", help=local, **where)
     made["fetch"].add_argument("--splits", nargs="+", metavar="NAME", help="default: all")
     made["pin"].add_argument("--from", required=True, help=_FILES, **where)
     return out

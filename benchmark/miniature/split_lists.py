@@ -36,16 +36,14 @@ def write(
     classes  "coco" and "voc" -> class names
     rng      gives the random numbers of a purpose, a text
     """
-    coco = {k: _list(images[k]) for k in ("train2017", "val2017", "train2014", "val2014")}
-    trainval, test = images["VOC2007_trainval"], images["VOC2007_test"]
+    sure = {name: _list(rows) for name, rows in images.items()}
+    every = {name: _list(rows, difficult=True) for name, rows in images.items()}
+    voc = sure["VOC2007_trainval"], sure["VOC2007_test"]
     made = {
-        "coco-lt": {"train.txt": coco["train2017"], "test.txt": coco["val2017"]},
-        "voc-lt": {
-            "train.txt": _list(images["VOC2012_trainval"], difficult=True),
-            "test.txt": _list(test, difficult=True),
-        },
-        "coco-fs": _few_shot("coco-fs", coco["train2014"], coco["val2014"], classes, rng),
-        "voc-fs": _few_shot("voc-fs", _list(trainval), _list(test), classes, rng),
+        "coco-lt": {"train.txt": sure["train2017"], "test.txt": sure["val2017"]},
+        "voc-lt": {"train.txt": every["VOC2012_trainval"], "test.txt": every["VOC2007_test"]},
+        "coco-fs": _few_shot("coco-fs", sure["train2014"], sure["val2014"], classes, rng),
+        "voc-fs": _few_shot("voc-fs", *voc, classes, rng),
     }
     for name, files in made.items():
         _write_split(folder, name, classes[name.partition("-")[0]], files, version)
