@@ -62,7 +62,7 @@ def _check(flags: argparse.Namespace) -> int:
 
 def _verdict(checked: Checked, findings: list[Finding]) -> str:
     """`ready`, with what restricts it, or `not ready (2 problems)`."""
-    bad = sum(finding.bad for finding in findings)
+    bad = sum(finding.mark in ("missing", "wrong") for finding in findings)
     if bad:
         return f"not ready ({bad} problem{'s' if bad > 1 else ''})"
     limits = []

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from benchmark.cli.parser import Parser, command
 from benchmark.published.audit import audit
-from benchmark.published.flags import Check, Flag
-from benchmark.published.model import Published
+from benchmark.published.model import Check, Flag, Published
 from benchmark.published.reading import PATH, load
 
 

@@ -245,9 +245,8 @@ def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
 
 def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
     """Comma- or space-separated names, each once; None when the flag is absent."""
-    if given is None:
-        return None
-    return tuple(dict.fromkeys(name for part in given for name in part.split(",") if name))
+    names = (name for part in given or () for name in part.split(",") if name)
+    return None if given is None else tuple(dict.fromkeys(names))
 
 
 def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:

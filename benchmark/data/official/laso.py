@@ -8,7 +8,6 @@ Source: leokarlin/LaSO, oneshot/coco.py and data_for_augmentation/.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -55,11 +54,6 @@ def novel(found: dict[str, Episode]) -> tuple[int, ...]:
     if any(other != first for other in others):
         raise InputError("LaSO's episode files: not all have the same novel classes; fetch again")
     return tuple(sorted(first))
-
-
-def missing(root: Path) -> list[str]:
-    """The annotation files that are not below the data root."""
-    return [name for name in SIZES if not os.path.isfile(root / name)]
 
 
 def rows(root: Path, found: dict[str, Episode], classes: tuple[str, ...]) -> dict[str, list[Row]]:

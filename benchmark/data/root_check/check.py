@@ -34,11 +34,6 @@ class Finding:
     mark: str  # ok | note | missing | wrong
     text: str
 
-    @property
-    def bad(self) -> bool:
-        """Whether the split's tasks cannot run as they should."""
-        return self.mark in ("missing", "wrong")
-
 
 class Checked:
     """The checks of one split. `split` is None, and `lines` are empty, if it was not fetched."""

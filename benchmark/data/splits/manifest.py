@@ -222,15 +222,12 @@ def difference(found: Any, official: Any, field: str = "") -> str | None:
     """The first field in which a manifest is not the official one with its nulls filled in."""
     if official is None or found == official:
         return None
-    if not isinstance(official, dict) or not isinstance(found, dict):
+    both = isinstance(official, dict) and isinstance(found, dict)
+    if not both or (field and set(found) != set(official)):
         return field
-    if field and set(found) != set(official):
-        return field
-    for key, value in official.items():
-        inner = difference(found.get(key), value, f"{field}.{key}" if field else key)
-        if inner:
-            return inner
-    return None
+    prefix = f"{field}." if field else ""
+    inner = (difference(found.get(k), v, f"{prefix}{k}") for k, v in official.items())
+    return next(filter(None, inner), None)
 
 
 def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
@@ -243,7 +240,7 @@ def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
         kind = "episode" if file.startswith("episodes/") else file.removesuffix(".txt")
         kind = {"train": "training", "base_train": "base", "novel_test": "test"}.get(kind, kind)
         sums[kind] = [a + b for a, b in zip(sums.get(kind, (0, 0)), entry["images"], strict=True)]
-    order = [kind for kind in sums if kind != "test"] + ["test"] * ("test" in sums)
+    order = sorted(sums, key=lambda kind: kind == "test")  # which comes last
     parts = [f"{sums[kind][0]:,} of {sums[kind][1]:,} {kind}" for kind in order]
     return f"{', '.join(parts[:-1])} and {parts[-1]} images"
 
