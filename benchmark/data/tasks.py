@@ -141,9 +141,7 @@ def _identity(split: Split, holdout: bool) -> str:
 
 def check_files(task: Task) -> None:
     """InputError naming the first image of the task that is not to be seen below the data root."""
-    for part in (task.train, task.test, task.base):
-        if part is None:
-            continue
+    for part in filter(None, (task.train, task.test, task.base)):
         missing = [path for path in part.images.files() if not os.path.isfile(path)]
         if missing:
             raise InputError(

@@ -35,6 +35,9 @@ class Finding:
     text: str
 
 
+Findings = Iterator[Finding]
+
+
 class Checked:
     """The checks of one split. `split` is None, and `lines` are empty, if it was not fetched."""
 
@@ -44,7 +47,7 @@ class Checked:
         self._named: set[Archive] = set()  # archives that were described in full
         self.lines: tuple[list[Line], list[Line]] = ([], [])  # of the training lists, the test list
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Findings:
         """What there is to say, as it is found; an InputError becomes a finding."""
         yield from caught(self._lists())
         for part, lines in zip(PARTS[self.name], self.lines, strict=True):
@@ -56,7 +59,7 @@ class Checked:
         paths = dict.fromkeys(line.path for lines in self.lines for line in lines)
         return [path for path in paths if self._is_there(path)]
 
-    def _lists(self) -> Iterator[Finding]:
+    def _lists(self) -> Findings:
         try:
             split = splits.read(self.name, "paper", self.root.path)
         except InputError as error:
@@ -72,7 +75,7 @@ class Checked:
         if split.restriction:
             yield Finding("note", f"split: restricted to {split.restriction}")
 
-    def _images(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+    def _images(self, part: Part, lines: list[Line]) -> Findings:
         names = self.root.names(part.images)
         if names is None:
             yield Finding("missing", f"images: {part.images}: {self._get(part.archive)}")
@@ -90,7 +93,7 @@ class Checked:
         else:
             yield Finding("ok" if there >= part.count else "note", f"images: {what}")
 
-    def _labels(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+    def _labels(self, part: Part, lines: list[Line]) -> Findings:
         coco, place = part.size is not None, f"annotations: {part.annotations}"
         names = self.root.names("annotations" if coco else part.annotations)
         if names is None or (coco and PurePosixPath(part.annotations).name not in names):
@@ -104,7 +107,7 @@ class Checked:
         else:
             yield from self._voc(part, lines, place, names)
 
-    def _coco(self, part: Part, lines: list[Line], place: str) -> Iterator[Finding]:
+    def _coco(self, part: Part, lines: list[Line], place: str) -> Findings:
         content = Instances(self.root.path / part.annotations)
         found, known = (
             f"{images:,} images and {annotations:,} annotations"
@@ -123,9 +126,7 @@ class Checked:
             return
         yield from self._compared(part, lines, content.labels(part.convention))
 
-    def _voc(
-        self, part: Part, lines: list[Line], place: str, names: frozenset[str]
-    ) -> Iterator[Finding]:
+    def _voc(self, part: Part, lines: list[Line], place: str, names: frozenset[str]) -> Findings:
         ids = dict.fromkeys(PurePosixPath(line.path).stem for line in lines)
         absent = [name for name in ids if f"{name}.xml" not in names]
         number = f"{place} has {len(names):,} files"
@@ -139,9 +140,7 @@ class Checked:
         derived = voc_labels(devkit, ids, part.convention)
         yield from self._compared(part, lines, {f"{k}.jpg": v for k, v in derived.items()})
 
-    def _compared(
-        self, part: Part, lines: list[Line], derived: dict[str, set[int]]
-    ) -> Iterator[Finding]:
+    def _compared(self, part: Part, lines: list[Line], derived: dict[str, set[int]]) -> Findings:
         if self.split is None:
             return
         apart, number = differences(self.split, lines, derived), f"{len(lines):,} lines"
@@ -175,7 +174,7 @@ class Checked:
         return f"unpack {archive.name} in {self.root.path}"
 
 
-def caught(findings: Iterator[Finding]) -> Iterator[Finding]:
+def caught(findings: Findings) -> Findings:
     """The findings; an InputError ends them and is one."""
     try:
         yield from findings
