@@ -35,19 +35,13 @@ def rng(purpose: str) -> np.random.Generator:
     return np.random.default_rng([VERSION, *purpose.encode()])
 
 
-def world() -> dict[str, list[Row]]:
-    """All images of the miniature, sorted by path, under the name of their world file."""
-    facts = label_statistics.read()
-    return coco(facts) | voc(facts)
-
-
 def read_world(name: str) -> list[Row]:
     """The images of one world file, e.g. `train2017` or `VOC2007_test`."""
     return [_parse(line) for line in (IMAGES / f"{name}.txt").read_text().splitlines()]
 
 
 def write(images: dict[str, list[Row]]) -> None:
-    """Write the world files."""
+    """Write the world files: their names -> all images of the miniature, sorted by path."""
     IMAGES.mkdir(exist_ok=True)
     for name, rows in images.items():
         (IMAGES / f"{name}.txt").write_text("".join(_format(row) + "\n" for row in rows))
@@ -175,9 +169,10 @@ def main() -> None:
     folder = parser.parse_args().statistics
     if folder:
         label_statistics.write(folder)
-    images = world()
+    facts = label_statistics.read()
+    images = coco(facts) | voc(facts)
     write(images)
-    split_lists.write(images, label_statistics.read()["classes"], SPLITS, VERSION, rng)
+    split_lists.write(images, facts["classes"], SPLITS, VERSION, rng)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ from numpy.random import Generator
 from benchmark.miniature.label_statistics import Census, label_matrix
 
 
-def scaled(
-    source: Census, images: int, floor: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scaled(source: Census, images: int, floor: int = 0) -> tuple[np.ndarray, ...]:
     """Shrink a set's statistics to `images` images.
 
     Returns (counts (C,), sizes (images,), pair targets (C, C)). Every class keeps at least
@@ -18,9 +16,8 @@ def scaled(
     commonest sizes make up for it.
     """
     share = images / source.images
-    counts = np.maximum(
-        np.rint(source.counts * share).astype(int), np.minimum(source.counts, floor)
-    )
+    least = np.minimum(source.counts, floor)
+    counts = np.maximum(np.rint(source.counts * share).astype(int), least)
     exact = source.histogram * share
     histogram = np.floor(exact).astype(int)
     for k in np.argsort(histogram - exact, kind="stable")[: images - histogram.sum()]:

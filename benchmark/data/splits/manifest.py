@@ -245,22 +245,18 @@ def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]} images"
 
 
-def group_of(count: int) -> str:
-    """The long-tailed group of a class with so many training images."""
-    return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
-
-
 def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The long-tailed groups of classes with so many training images each: class indices."""
-    groups = GROUPS["long-tailed"]
-    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
+    names = ["head" if n >= HEAD else "medium" if n >= TAIL else "tail" for n in counts]
+    return {g: tuple(k for k, name in enumerate(names) if name == g) for g in GROUPS["long-tailed"]}
 
 
 def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
     """Long-tailed groups must be those that the train counts give."""
+    expected = {k: group for group, members in groups_of(counts).items() for k in members}
     for group, k in ((group, k) for group, members in split.groups.items() for k in members):
-        if group != (expected := group_of(counts[k])):
+        if group != expected[k]:
             raise InputError(
                 f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
-                f"images is {expected}, not {group}; {found.remedy}"
+                f"images is {expected[k]}, not {group}; {found.remedy}"
             )
