@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
 from benchmark.method import discovery
@@ -38,11 +38,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 _SET = "hyperparameters to check with, such as epochs=5; the others keep their defaults"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, print the findings, and return the exit code: 0, 1 or 2."""
-    return guarded(lambda: _check(parser().parse_args(arguments)))
 
 
 def _check(flags: argparse.Namespace) -> int:
@@ -113,3 +108,6 @@ def _check_device(name: str) -> None:
         raise errors.unknown("device", name, ("cpu", "cuda", "cuda:0"))
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise InputError(f"--device {name}: there is no such CUDA device; try cpu")
+
+
+main = command(parser, _check)

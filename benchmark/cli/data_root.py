@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
@@ -32,15 +32,6 @@ def parser() -> argparse.ArgumentParser:
     add("--decode", action="store_true", help="open every image of the splits, too")
     add("--workers", type=int, metavar="N", help="threads of --decode (default: one a core)")
     return out
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, print the report and return the exit code."""
-    try:
-        return guarded(lambda: _check(parser().parse_args(arguments)))
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
 
 
 def _check(flags: argparse.Namespace) -> int:
@@ -71,7 +62,7 @@ def _check(flags: argparse.Namespace) -> int:
 
 def _verdict(checked: Checked, findings: list[Finding]) -> str:
     """`ready`, with what restricts it, or `not ready (2 problems)`."""
-    bad = sum(finding.bad for finding in findings)
+    bad = sum(finding.mark in ("missing", "wrong") for finding in findings)
     if bad:
         return f"not ready ({bad} problem{'s' if bad > 1 else ''})"
     limits = []
@@ -102,3 +93,6 @@ def _decoded(checked: Checked, workers: int | None) -> Iterator[Finding]:
         yield Finding("wrong", error)
     if len(errors) > _SHOWN:
         yield Finding("wrong", f"{len(errors) - _SHOWN:,} more images do not decode")
+
+
+main = command(parser, _check, interrupted="interrupted")

@@ -48,10 +48,8 @@ def text(name: str) -> str:
 
 def advice(path: Path) -> str:
     """What to do with the file that was written, as commands."""
-    return "\n".join(
-        [
-            f"wrote {path}: a method that works; make it yours, then",
-            f"  python -m benchmark check {path}",
-            f"  python run_all.py --plugin {path} --methods {path.stem} --tasks voc-fs-1",
-        ]
+    return (
+        f"wrote {path}: a method that works; make it yours, then\n"
+        f"  python -m benchmark check {path}\n"
+        f"  python run_all.py --plugin {path} --methods {path.stem} --tasks voc-fs-1"
     )

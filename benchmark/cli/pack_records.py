@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.records.pack import pack
 
 
@@ -24,12 +23,10 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file and return the exit code: 0, or 2 for bad input."""
-    return guarded(lambda: _pack(parser().parse_args(arguments)))
-
-
 def _pack(flags: argparse.Namespace) -> int:
     path, count = pack(flags.folder, flags.to)
     print(f"wrote {path}: {count} records")
     return 0
+
+
+main = command(parser, _pack)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common.errors import InputError
 
 
@@ -23,11 +22,6 @@ def parser() -> argparse.ArgumentParser:
     add("folder", type=Path, metavar="FOLDER", help=what)
     add("--tolerance", type=float, default=1e-4, metavar="X", help="default: %(default)s")
     return out
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print a line for each item, and return the exit code: 0, 1 or 2."""
-    return guarded(lambda: _compare(parser().parse_args(arguments)))
 
 
 def _compare(flags: argparse.Namespace) -> int:
@@ -52,3 +46,6 @@ def _compare(flags: argparse.Namespace) -> int:
         f"{beyond or 'none'} beyond the tolerance {flags.tolerance:g}"
     )
     return 1 if beyond else 0
+
+
+main = command(parser, _compare)

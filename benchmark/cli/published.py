@@ -8,10 +8,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.published.audit import audit
-from benchmark.published.flags import Check, Flag
-from benchmark.published.model import Published
+from benchmark.published.model import Check, Flag, Published
 from benchmark.published.reading import PATH, load
 
 
@@ -28,11 +27,6 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="as JSON, each flag with the numbers it is about")
     add("--file", type=Path, default=PATH, help="other numbers (default: the project's)")
     return out
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the audit and return the exit code: 0, or 2 for bad input."""
-    return guarded(lambda: _print(parser().parse_args(arguments)))
 
 
 def _print(flags: argparse.Namespace) -> int:
@@ -84,3 +78,6 @@ def _flag(data: Published, flag: Flag) -> dict:
 
 def _item(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent="  - ", subsequent_indent="    ")
+
+
+main = command(parser, _print)

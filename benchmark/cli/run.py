@@ -1,8 +1,8 @@
 """The command line: flags to a plan, then what they ask for; returns the exit code.
 
 0: all selected units have a record. 1: some failed, the rest is done. 2: bad input, one line;
-also where it only showed while a unit computed, after the rest is done. What needs torch or
-scikit-learn is imported where it is needed: a look at a plan waits for neither.
+also where it only showed while a unit computed, after the rest is done. Each mode imports what it
+needs: --help waits for no library, a look at a plan neither for torch nor for scikit-learn.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark import report
-from benchmark.cli import new_method, status
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common import environment, files
 from benchmark.common.errors import InputError
-from benchmark.data import tasks
-from benchmark.method import registry
-from benchmark.records import provenance, store
-from benchmark.records.store import RecordStore, ResultsFolder
-from benchmark.report import compare
-from benchmark.runner import process, schedule
-from benchmark.suites import plan
-from benchmark.suites.plan import Choice, Plan
+from benchmark.runner import process
+
+if TYPE_CHECKING:
+    from benchmark.records.store import RecordStore, ResultsFolder
+    from benchmark.suites.plan import Choice, Plan
 
 HOME = environment.ROOT
 EPILOG = """
@@ -88,33 +84,35 @@ _LIST = {"nargs": "+", "action": "extend", "metavar": "NAME"}
 _FILES = _LIST | {"metavar": "FILE.py"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the flags ask for and return the exit code."""
-    try:
-        return guarded(lambda: _dispatch(parser().parse_args(arguments)))
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-
-
 def _dispatch(flags: argparse.Namespace) -> int:
     plugins = tuple(Path(path).expanduser().resolve() for path in flags.plugin or ())
     text = None
     if flags.list:
+        from benchmark.cli import status
+        from benchmark.method import registry
+
         text = status.listing(registry.methods(plugins))
     elif flags.new_method is not None:
+        from benchmark.cli import new_method
+
         text = new_method.advice(new_method.write(flags.new_method, flags.to or Path()))
     elif flags.compare:
+        from benchmark.report import compare
+
         text = compare.compare(*flags.compare)
     if text is not None:
         print(text)
         return 0
+    from benchmark.cli import status
+    from benchmark.records import store
+    from benchmark.suites import plan
+
     choice = _choice(flags, plugins)
     made = plan.make(choice)
     folder = store.paths(flags.results_dir, made.suite.name, made.scale)
     if choice.download:
         return _run(flags, choice, made, folder)
-    records = RecordStore(folder, oracle=flags.oracle and not flags.report)
+    records = store.RecordStore(folder, oracle=flags.oracle and not flags.report)
     records.scan()
     if flags.status or flags.dry_run:
         print((status.status if flags.status else status.dry_run)(made, records))
@@ -133,6 +131,8 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     process.check_device(flags.device)
+    from benchmark.suites.plan import Choice
+
     root = environment.data_root(flags.data_root)
     files.check_readable(root)
     same = ("suite", "episodes", "backbone", "preprocess", "precision")
@@ -160,6 +160,10 @@ def _recompute(made: Plan, records: RecordStore) -> int:
 
 def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsFolder) -> int:
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
+    from benchmark.cli import status
+    from benchmark.records import provenance, store
+    from benchmark.runner import schedule
+
     cache = environment.cache()
     files.check_writable(folder.records, f"--results-dir {flags.results_dir}")
     files.check_writable(cache, "$CIMLIC_CACHE")
@@ -167,7 +171,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
         stale |= files.file_times(cache / "states", ".safetensors")
-    records = RecordStore(folder, stale, flags.oracle)
+    records = store.RecordStore(folder, stale, flags.oracle)
     records.scan()
     units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
     left = [unit for key, unit in units.items() if key not in records.done]
@@ -194,10 +198,10 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
         )
         print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
         records = workers.run(job)
-    everything = RecordStore(folder)  # the report also shows what no flag asks for
+    everything = store.RecordStore(folder)  # the report also shows what no flag asks for
     everything.scan()
     _report(flags, choice, made, everything)
-    lines, wrong = status.unfinished(made.units, records), status.bad_input(made.units, records)
+    lines, wrong = status.unfinished(made.units, records)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
@@ -205,9 +209,13 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
 
 def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: RecordStore) -> None:
     """Write the report, print the main table and how it compares with the reference."""
+    from benchmark import report
+    from benchmark.miniature import build
+
+    images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
     units, folder, layout = made.reported(records.done), records.folder.path, made.suite.layout
     workers = flags.workers or min(environment.cores(), process.MOST_WORKERS)
-    path = report.write(units, folder, layout, _images(choice), workers)
+    path = report.write(units, folder, layout, images, workers)
     print(f"\n{report.summary(units, folder, layout)}")
     reference = _reference(made)
     if reference.has_records() and reference.path.resolve() != folder.resolve():
@@ -217,14 +225,9 @@ def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: Reco
 
 def _reference(made: Plan) -> ResultsFolder:
     """The folder of the repository's own records of the suite at this scale; it may be absent."""
+    from benchmark.records import store
+
     return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
-
-
-def _images(choice: Choice) -> Path | None:
-    """The folder with the images for the report's pictures; None while it is not rendered."""
-    from benchmark.miniature import build
-
-    return choice.data_root or build.built(environment.cache())
 
 
 def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
@@ -233,6 +236,8 @@ def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
         from benchmark.miniature import build
 
         return build.ensure(cache)
+    from benchmark.data import tasks
+
     for name, first in {unit.task: unit.episode for unit in reversed(made.units)}.items():
         tasks.check_files(tasks.load(name, made.scale, choice.data_root, first))
     return choice.data_root
@@ -240,9 +245,8 @@ def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
 
 def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
     """Comma- or space-separated names, each once; None when the flag is absent."""
-    if given is None:
-        return None
-    return tuple(dict.fromkeys(name for part in given for name in part.split(",") if name))
+    names = (name for part in given or () for name in part.split(",") if name)
+    return None if given is None else tuple(dict.fromkeys(names))
 
 
 def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
@@ -251,3 +255,6 @@ def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
         if not name.isdecimal():
             raise InputError(f"--seeds {name}: a seed is a whole number, 0 or more")
     return None if names is None else tuple(map(int, names))
+
+
+main = command(parser, _dispatch, interrupted="interrupted; the same command goes on from here")

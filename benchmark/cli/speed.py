@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common.environment import cache
 from benchmark.common.errors import InputError
 
@@ -77,11 +76,6 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 0, or 2 for bad input."""
-    return guarded(lambda: _measure(parser().parse_args(arguments)))
-
-
 def _measure(flags: argparse.Namespace) -> int:
     for name in ("images", "epochs", "workers", "rounds", "threads", "classes"):
         value = getattr(flags, name)
@@ -116,3 +110,6 @@ def _choice(flags: argparse.Namespace):
     names = [field.name for field in dataclasses.fields(Choice)]
     given = {name: getattr(flags, name) for name in names if getattr(flags, name, None) is not None}
     return Choice(**{"cache": cache(), "backbone": _BACKBONE} | given)
+
+
+main = command(parser, _measure)

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, guarded
+from benchmark.cli.parser import Parser, command
 from benchmark.common import environment
 from benchmark.common.errors import InputError
+from benchmark.data.official import fetch, restrict, store, verify
 
+_COMMANDS = {
+    "fetch": "get the official files and make the lists of them",
+    "verify": "check all that was fetched",
+    "restrict": "keep only images that are there, for a trial on part of the data",
+    "pin": "for maintainers: write the manifests in splits/paper",
+}
+_FILES = "a folder with the official files"
 _ROOT = "the folder with COCO and VOC ($CIMLIC_DATA_ROOT)"
 
 
@@ -22,51 +28,29 @@ def parser() -> argparse.ArgumentParser:
     """The commands and flags, each with its help."""
     out = Parser(prog="python -m benchmark splits", description=__doc__.splitlines()[0])
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    fetch = commands.add_parser("fetch", help="get the official files and make the lists of them")
-    verify = commands.add_parser("verify", help="check all that was fetched")
-    restrict = commands.add_parser(
-        "restrict", help="keep only images that are there, for a trial on part of the data"
-    )
-    pin = commands.add_parser("pin", help="for maintainers: write the manifests in splits/paper")
-    for command in (fetch, verify, restrict):
-        command.add_argument("--data-root", metavar="DIR", help=_ROOT)
-    local = "a folder with the official files in any layout, instead of the network"
+    made = {name: commands.add_parser(name, help=about) for name, about in _COMMANDS.items()}
+    for name in ("fetch", "verify", "restrict"):
+        made[name].add_argument("--data-root", metavar="DIR", help=_ROOT)
     where = {"dest": "folder", "metavar": "FOLDER", "type": Path}
-    fetch.add_argument("--from", help=local, **where)
-    fetch.add_argument("--splits", nargs="+", metavar="NAME", help="default: all")
-    pin.add_argument("--from", required=True, help="a folder with the official files", **where)
+    local = f"{_FILES} in any layout, instead of the network"
+    made["fetch"].add_argument("--from", help=local, **where)
+    made["fetch"].add_argument("--splits", nargs="+", metavar="NAME", help="default: all")
+    made["pin"].add_argument("--from", required=True, help=_FILES, **where)
     return out
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code."""
-    try:
-        return guarded(lambda: _dispatch(parser().parse_args(arguments)))
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return 130
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
     if flags.command == "pin":
-        from benchmark.data.official.store import pin
-
-        pin(flags.folder)
+        store.pin(flags.folder)
         return 0
     root = _root(flags.data_root)
     if flags.command == "fetch":
-        from benchmark.data.official.fetch import fetch
-
         names = [name for part in flags.splits or () for name in part.split(",") if name]
-        fetch(root, flags.folder, names or None)
+        fetch.fetch(root, flags.folder, names or None)
     elif flags.command == "verify":
-        from benchmark.data.official.verify import verify
-
-        verify(root)
+        verify.verify(root)
     else:
-        from benchmark.data.official.restrict import restrict
-
-        restrict(root)
+        restrict.restrict(root)
     return 0
 
 
@@ -78,3 +62,6 @@ def _root(flag: str | None) -> Path:
         reason = error.strerror or error
         raise InputError(f"--data-root {root}: {reason}; make or name a folder to use") from None
     return root
+
+
+main = command(parser, _dispatch, interrupted="interrupted; the same command goes on")

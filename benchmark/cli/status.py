@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from benchmark.common import files
 from benchmark.common.text import aligned
@@ -102,26 +101,16 @@ def listing(methods: Mapping[str, MethodInfo]) -> str:
     return "\n".join(lines)
 
 
-def unfinished(units: Sequence[Unit], records: store.RecordStore) -> list[str]:
-    """What to say of the units that a run leaves without a record; nothing if there is none."""
-    failed = _failures(units, records)
-    left = [unit for unit in units if unit.key not in records.done and unit not in failed]
-    lines = [f"not finished: {unit.text}" for unit in left]
+def unfinished(units: Sequence[Unit], records: store.RecordStore) -> tuple[list[str], list[str]]:
+    """What to say of the units that a run leaves without a record, nothing if there is none; and
+    what was wrong with the input of those that failed for it, each message once."""
+    left = [unit for unit in units if unit.key not in records.done]
+    failed = {unit: records.failed[unit.key] for unit in left if unit.key in records.failed}
+    lines = [f"not finished: {unit.text}" for unit in left if unit not in failed]
     if failed:
         lines.append(f"{len(failed)} of {len(units)} units failed; the next run tries them again:")
     for unit, failure in failed.items():
         where = f"traceback in {records.folder.error(unit)}"
         lines.append(f"  {unit.text}: {'bad input' if failure.get('kind') == 'input' else where}")
-    return lines
-
-
-def bad_input(units: Sequence[Unit], records: store.RecordStore) -> list[str]:
-    """What was wrong with the input of units that failed for it: each message once."""
-    failed = _failures(units, records).values()
-    return list(dict.fromkeys(f["error"] for f in failed if f.get("kind") == "input"))
-
-
-def _failures(units: Sequence[Unit], records: store.RecordStore) -> dict[Unit, Mapping[str, Any]]:
-    """Why units have no record; nothing of those that have one, or were not reached."""
-    failed = records.failed.keys() - records.done.keys()
-    return {unit: records.failed[unit.key] for unit in units if unit.key in failed}
+    wrong = (failure["error"] for failure in failed.values() if failure.get("kind") == "input")
+    return lines, list(dict.fromkeys(wrong))

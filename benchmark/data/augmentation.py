@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -37,12 +37,10 @@ class Augmentation:
         """The one spelling: `crop+flip`; `none` without steps."""
         return "+".join(self.steps) or "none"
 
-    def view(
-        self, image: Image.Image, size: int, preprocess: Preprocessing, dice: random.Random
-    ) -> Image.Image:
+    def view(self, image: Image.Image, size: int, how: Preprocessing, dice: Random) -> Image.Image:
         """A random view of a stored RGB picture, `size` x `size` pixels."""
         first = self.steps[:1] == ("crop",)
-        picture = crop(image, size, dice) if first else preprocess.picture(image, size)
+        picture = crop(image, size, dice) if first else how.picture(image, size)
         for step in self.steps[first:]:
             picture = _STEPS[step](picture, dice)
         return picture
@@ -62,16 +60,16 @@ def parse(name: str) -> Augmentation:
     return Augmentation(steps)
 
 
-def dice_of(augmentation: Augmentation, path: str, view: int, seed: int = 0) -> random.Random:
+def dice_of(augmentation: Augmentation, path: str, view: int, seed: int = 0) -> Random:
     """The generator of one view of the picture at `path` below the data root.
 
     Only `.random()` is used of it: its numbers are the same in every version of Python.
     """
     text = f"{augmentation.name}\n{path}\n{view}\n{seed}"
-    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+    return Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
 
 
-def crop(image: Image.Image, size: int, dice: random.Random) -> Image.Image:
+def crop(image: Image.Image, size: int, dice: Random) -> Image.Image:
     """A random part, resized to the square: ten tries, then the largest part in the middle."""
     width, height = image.size
     for _ in range(10):
@@ -89,11 +87,11 @@ def crop(image: Image.Image, size: int, dice: random.Random) -> Image.Image:
     return part.resize((size, size), Image.Resampling.BICUBIC)
 
 
-def _flip(picture: Image.Image, dice: random.Random) -> Image.Image:
+def _flip(picture: Image.Image, dice: Random) -> Image.Image:
     return ImageOps.mirror(picture) if dice.random() < 0.5 else picture
 
 
-def _cutout(picture: Image.Image, dice: random.Random) -> Image.Image:
+def _cutout(picture: Image.Image, dice: Random) -> Image.Image:
     """The rectangle's middle is anywhere, so that some of it may fall outside the picture."""
     side = round(CUTOUT * picture.width)
     left, top = (_below(dice, length) - side // 2 for length in picture.size)
@@ -103,7 +101,7 @@ def _cutout(picture: Image.Image, dice: random.Random) -> Image.Image:
     return picture
 
 
-def _randaugment(picture: Image.Image, dice: random.Random) -> Image.Image:
+def _randaugment(picture: Image.Image, dice: Random) -> Image.Image:
     names = list(_OPERATIONS)
     for _ in range(OPERATIONS):
         operation, most, signed = _OPERATIONS[names[_below(dice, len(names))]]
@@ -144,9 +142,9 @@ _OPERATIONS: dict[str, tuple[Callable[[Image.Image, float], Image.Image], float,
 _STEPS = {"flip": _flip, "cutout": _cutout, "randaugment": _randaugment}
 
 
-def _between(dice: random.Random, low: float, high: float) -> float:
+def _between(dice: Random, low: float, high: float) -> float:
     return low + (high - low) * dice.random()
 
 
-def _below(dice: random.Random, count: int) -> int:
+def _below(dice: Random, count: int) -> int:
     return int(dice.random() * count)

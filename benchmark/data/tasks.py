@@ -110,12 +110,10 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     split = splits.read(split_name, scale, root)
     base, classes, base_rows, train, test = _rows(split, shots, episode, holdout)
 
-    def labelled(
-        rows: list[Row], indices: tuple[int, ...], captions_of: str | None = None
-    ) -> LabelledImages:
+    def labelled(rows: list[Row], indices: tuple[int, ...], kind: str = "") -> LabelledImages:
         images = ImageList(Path(root), tuple(path for path, _ in rows))
         names = tuple(split.classes[k] for k in indices)
-        texts = captions.of(split, rows, Path(root), captions_of) if captions_of else None
+        texts = captions.of(split, rows, Path(root), kind) if kind else None
         return LabelledImages(images, _matrix(rows, indices), names, texts)
 
     part = "train" if shots is None else "holdout" if holdout else "episodes"
@@ -143,9 +141,7 @@ def _identity(split: Split, holdout: bool) -> str:
 
 def check_files(task: Task) -> None:
     """InputError naming the first image of the task that is not to be seen below the data root."""
-    for part in (task.train, task.test, task.base):
-        if part is None:
-            continue
+    for part in filter(None, (task.train, task.test, task.base)):
         missing = [path for path in part.images.files() if not os.path.isfile(path)]
         if missing:
             raise InputError(

@@ -35,19 +35,13 @@ def rng(purpose: str) -> np.random.Generator:
     return np.random.default_rng([VERSION, *purpose.encode()])
 
 
-def world() -> dict[str, list[Row]]:
-    """All images of the miniature, sorted by path, under the name of their world file."""
-    facts = label_statistics.read()
-    return coco(facts) | voc(facts)
-
-
 def read_world(name: str) -> list[Row]:
     """The images of one world file, e.g. `train2017` or `VOC2007_test`."""
     return [_parse(line) for line in (IMAGES / f"{name}.txt").read_text().splitlines()]
 
 
 def write(images: dict[str, list[Row]]) -> None:
-    """Write the world files."""
+    """Write the world files: their names -> all images of the miniature, sorted by path."""
     IMAGES.mkdir(exist_ok=True)
     for name, rows in images.items():
         (IMAGES / f"{name}.txt").write_text("".join(_format(row) + "\n" for row in rows))
@@ -60,7 +54,7 @@ def coco(facts: dict) -> dict[str, list[Row]]:
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
         "train2014": _sample("train2014", natural, 2400),
-        "val2014": _until(_sample("val2014", natural, 2600), split_lists.COCO_NOVEL, 900, 100),
+        "val2014": _until(_sample("val2014", natural, 2600), split_lists.NOVEL["coco"], 900, 100),
     }
     ids = _ids("coco ids", LAST_COCO_ID, matrices)
     found = {}
@@ -109,14 +103,10 @@ def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
         else:
             definite = matrix - marks
             able = (labels > 0) & (definite.sum(1) > 1)
-        number = int(np.rint(share * labels.sum()))
-        marks[_pick(able * (definite @ weight[index] + 1e-6), number, draw), index] = 1
+        odds = able * (definite @ weight[index] + 1e-6)
+        number = min(int(np.rint(share * labels.sum())), int((odds > 0).sum()))
+        marks[draw.choice(len(odds), number, replace=False, p=odds / odds.sum()), index] = 1
     return marks
-
-
-def _pick(weight: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    number = min(number, int((weight > 0).sum()))
-    return rng.choice(len(weight), number, replace=False, p=weight / weight.sum())
 
 
 def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:
@@ -179,9 +169,10 @@ def main() -> None:
     folder = parser.parse_args().statistics
     if folder:
         label_statistics.write(folder)
-    images = world()
+    facts = label_statistics.read()
+    images = coco(facts) | voc(facts)
     write(images)
-    split_lists.write(images, label_statistics.read()["classes"], SPLITS, VERSION, rng)
+    split_lists.write(images, facts["classes"], SPLITS, VERSION, rng)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,6 @@ def derive(folder: Path) -> dict:
         for name, path in LISTS.items()
     }
     difficult = matrices["voc2007-test"] - matrices["voc2007-test-easy"]
-    beside = difficult.T @ matrices["voc2007-test-easy"]
     return {
         "source": SOURCE,
         "classes": classes,
@@ -80,7 +79,7 @@ def derive(folder: Path) -> dict:
         "difficult_only": {
             "counts": difficult.sum(0).tolist(),
             "images": int(difficult.any(1).sum()),
-            "beside": _sparse(beside),
+            "beside": _sparse(difficult.T @ matrices["voc2007-test-easy"]),
         },
     }
 

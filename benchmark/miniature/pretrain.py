@@ -57,11 +57,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def _build(pairs: Pairs, seed: int) -> tuple[open_clip.CLIP, np.ndarray, np.ndarray]:
     """The model with an embedding of only the ids in use; those ids, ascending; the fillers."""
     config = json.loads((FOLDER / "open_clip_config.json").read_text())["model_cfg"]
-    model = open_clip.CLIP(
-        embed_dim=config["embed_dim"],
-        vision_cfg=open_clip.CLIPVisionCfg(**config["vision_cfg"]),
-        text_cfg=open_clip.CLIPTextCfg(**config["text_cfg"]),
-    )
+    model = open_clip.CLIP(**config)
     spoken = np.unique(pairs.tokens)
     silent = np.setdiff1d(np.arange(512, 49_000), spoken)
     fillers = np.random.default_rng([seed, 5]).choice(silent, size=_FILLERS, replace=False)

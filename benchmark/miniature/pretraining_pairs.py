@@ -38,11 +38,8 @@ def render(folder: Path, count: int) -> Pairs:
     missing = [i for i in shards if not (folder / f"tokens-{i:03d}.npy").exists()]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.starmap(_render_shard, [(folder, i) for i in missing], chunksize=1)
-    load = {
-        kind: np.concatenate([np.load(folder / f"{kind}-{i:03d}.npy") for i in shards])
-        for kind in ("pictures", "tokens")
-    }
-    return Pairs(**load)
+    read = ([np.load(folder / f"{x}-{i:03d}.npy") for i in shards] for x in ("pictures", "tokens"))
+    return Pairs(*map(np.concatenate, read))
 
 
 def _render_shard(folder: Path, shard: int) -> None:

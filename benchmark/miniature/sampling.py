@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.random import Generator
 
 from benchmark.miniature.label_statistics import Census, label_matrix
 
 
-def scaled(
-    source: Census, images: int, floor: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scaled(source: Census, images: int, floor: int = 0) -> tuple[np.ndarray, ...]:
     """Shrink a set's statistics to `images` images.
 
     Returns (counts (C,), sizes (images,), pair targets (C, C)). Every class keeps at least
@@ -17,9 +16,8 @@ def scaled(
     commonest sizes make up for it.
     """
     share = images / source.images
-    counts = np.maximum(
-        np.rint(source.counts * share).astype(int), np.minimum(source.counts, floor)
-    )
+    least = np.minimum(source.counts, floor)
+    counts = np.maximum(np.rint(source.counts * share).astype(int), least)
     exact = source.histogram * share
     histogram = np.floor(exact).astype(int)
     for k in np.argsort(histogram - exact, kind="stable")[: images - histogram.sum()]:
@@ -32,11 +30,7 @@ def scaled(
 
 
 def sample(
-    counts: np.ndarray,
-    sizes: np.ndarray,
-    pairs: np.ndarray,
-    rng: np.random.Generator,
-    proposals: int,
+    counts: np.ndarray, sizes: np.ndarray, pairs: np.ndarray, rng: Generator, proposals: int
 ) -> np.ndarray:
     """A random 0/1 matrix (N, C) with column sums `counts`, row sums `sizes`, pairs near `pairs`.
 
@@ -85,7 +79,7 @@ def _swap(rows: list[list[int]], deviation: list, draws: list, always: int) -> N
         a[a.index(i)], b[b.index(j)] = j, i
 
 
-def _start(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> list[list[int]]:
+def _start(counts: np.ndarray, sizes: np.ndarray, rng: Generator) -> list[list[int]]:
     """Rows with exactly these margins: each class, commonest first, goes where most room is."""
     rows: list[list[int]] = [[] for _ in sizes]
     room = np.array(sizes)

@@ -12,9 +12,11 @@ from benchmark.data.official import derive
 from benchmark.data.splits import lists, manifest
 from benchmark.data.splits.lists import Row
 
-# LaSO: random.seed(0); base = random.sample(range(80), 64); these are the other 16.
-COCO_NOVEL = (1, 8, 11, 14, 24, 29, 31, 37, 41, 42, 44, 50, 56, 66, 68, 75)
-VOC_NOVEL = (7, 11, 15, 16, 17, 19)  # cat dog pottedplant sheep sofa tvmonitor (HP-DVAL's lists)
+NOVEL = {
+    # LaSO: random.seed(0); base = random.sample(range(80), 64); these are the other 16.
+    "coco": (1, 8, 11, 14, 24, 29, 31, 37, 41, 42, 44, 50, 56, 66, 68, 75),
+    "voc": (7, 11, 15, 16, 17, 19),  # cat dog pottedplant sheep sofa tvmonitor (HP-DVAL's lists)
+}
 LASO_IMAGES = {1: (12, 16), 5: (56, 64)}  # images of LaSO's episodes, fewest and most
 UNSAID = {"coco-lt": ("boxes",), "coco-fs": ("crowd", "boxes")}  # of the official protocol
 
@@ -34,16 +36,14 @@ def write(
     classes  "coco" and "voc" -> class names
     rng      gives the random numbers of a purpose, a text
     """
-    coco = {k: _list(images[k]) for k in ("train2017", "val2017", "train2014", "val2014")}
-    trainval, test = images["VOC2007_trainval"], images["VOC2007_test"]
+    sure = {name: _list(rows) for name, rows in images.items()}
+    every = {name: _list(rows, difficult=True) for name, rows in images.items()}
+    voc = sure["VOC2007_trainval"], sure["VOC2007_test"]
     made = {
-        "coco-lt": {"train.txt": coco["train2017"], "test.txt": coco["val2017"]},
-        "voc-lt": {
-            "train.txt": _list(images["VOC2012_trainval"], difficult=True),
-            "test.txt": _list(test, difficult=True),
-        },
-        "coco-fs": _coco_few_shot(coco["train2014"], coco["val2014"], rng),
-        "voc-fs": _voc_few_shot(_list(trainval), _list(test), rng),
+        "coco-lt": {"train.txt": sure["train2017"], "test.txt": sure["val2017"]},
+        "voc-lt": {"train.txt": every["VOC2012_trainval"], "test.txt": every["VOC2007_test"]},
+        "coco-fs": _few_shot("coco-fs", sure["train2014"], sure["val2014"], classes, rng),
+        "voc-fs": _few_shot("voc-fs", *voc, classes, rng),
     }
     for name, files in made.items():
         _write_split(folder, name, classes[name.partition("-")[0]], files, version)
@@ -54,32 +54,23 @@ def _list(rows: list, difficult: bool = False) -> List:
     return [(path, tuple(sorted(sure + hard if difficult else sure))) for path, sure, hard in rows]
 
 
-def _coco_few_shot(train: List, test: List, rng: Callable) -> dict[str, List]:
-    novel = set(COCO_NOVEL)
-    base = set(range(80)) - novel
-    pool = lists.only(train, novel)
-    files = {"base_train.txt": lists.only(train, base), "novel_test.txt": lists.only(test, novel)}
-    return files | _episodes("coco-fs", lambda k, draw: _at_least(pool, k, draw), rng)
-
-
-def _voc_few_shot(train: List, test: List, rng: Callable) -> dict[str, List]:
-    novel = set(VOC_NOVEL)
-    base = set(range(20)) - novel
-    pool = _within(train, novel)
-    files = {"base_train.txt": _within(train, base), "novel_test.txt": _within(test, novel)}
-    return files | _episodes("voc-fs", lambda k, draw: _exactly(pool, k, draw), rng)
+def _few_shot(
+    name: str, train: List, test: List, classes: dict[str, list[str]], rng: Callable
+) -> dict[str, List]:
+    """Images of base and novel classes stay, with the other group's labels masked, or go (VOC)."""
+    dataset = name.partition("-")[0]
+    kept, draw = {"coco": (lists.only, _at_least), "voc": (_within, _exactly)}[dataset]
+    novel = set(NOVEL[dataset])
+    base = set(range(len(classes[dataset]))) - novel
+    pool = kept(train, novel)
+    return {"base_train.txt": kept(train, base), "novel_test.txt": kept(test, novel)} | {
+        file: draw(pool, k, rng(f"{name} {k} shots {n}")) for file, (k, n) in lists.EPISODES.items()
+    }
 
 
 def _within(rows: List, classes: set[int]) -> List:
     """The rows that have labels, all of them of these classes."""
     return [row for row in rows if row[1] and set(row[1]) <= classes]
-
-
-def _episodes(name: str, draw_one: Callable, rng: Callable) -> dict[str, List]:
-    return {
-        file: draw_one(shots, rng(f"{name} {shots} shots {number}"))
-        for file, (shots, number) in lists.EPISODES.items()
-    }
 
 
 def _at_least(pool: List, k: int, rng: np.random.Generator) -> List:
@@ -90,7 +81,7 @@ def _at_least(pool: List, k: int, rng: np.random.Generator) -> List:
     fewest, most = LASO_IMAGES[k]
     while True:
         chosen: dict[str, tuple[int, ...]] = {}
-        for index in rng.permutation(COCO_NOVEL).tolist():
+        for index in rng.permutation(NOVEL["coco"]).tolist():
             holding = [row for row in pool if index in row[1]]
             for n in rng.permutation(len(holding)).tolist():
                 if sum(index in labels for labels in chosen.values()) >= k:
@@ -102,7 +93,7 @@ def _at_least(pool: List, k: int, rng: np.random.Generator) -> List:
 
 def _exactly(pool: List, k: int, rng: np.random.Generator) -> List:
     """Exactly k positives of each class, k of the images with several classes, as in HP-DVAL's."""
-    left = dict.fromkeys(VOC_NOVEL, k)
+    left = dict.fromkeys(NOVEL["voc"], k)
     chosen: List = []
     for several in (True, False):
         rows = [row for row in pool if (len(row[1]) > 1) == several]
@@ -123,7 +114,7 @@ def _write_split(
     dataset, rule = name.partition("-")[0], derive.RULES[name]
     numbers = manifest.counted(files, len(classes))
     if rule.setting == "few-shot":
-        novel = {"coco": COCO_NOVEL, "voc": VOC_NOVEL}[dataset]
+        novel = NOVEL[dataset]
         groups = {"base": [k for k in range(len(classes)) if k not in novel], "novel": novel}
     else:
         groups = manifest.groups_of(numbers["train_counts"])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmark.published import crosschecks, gains
-from benchmark.published.flags import EXACT, ROUNDING, Check, Flag, spots, titles
-from benchmark.published.model import GROUPS, Claim, Place, Published, Spot
+from benchmark.published.model import EXACT, GROUPS, ROUNDING, Check, Flag, Place, Published, Spot
 
 
 def audit(data: Published) -> list[Check]:
@@ -72,9 +71,9 @@ def _groups(data: Published) -> Iterator[Flag | None]:
         members = found.setdefault((data.experiment(name), task, total, mean), [])
         members.append(name)
     for (_, task, total, mean), names in found.items():
-        text = f"{titles(data, names)}, {task}: total {total:.2f}, the groups give {mean:.2f} "
+        text = f"{data.titles(names)}, {task}: total {total:.2f}, the groups give {mean:.2f} "
         text += f"({total - mean:+.2f})"
-        at = spots(data, names, (Place(task, column) for column in ("total", *GROUPS)))
+        at = data.spots(names, (Place(task, column) for column in ("total", *GROUPS)))
         yield Flag("groups", text, at) if abs(total - mean) > ROUNDING else None
 
 
@@ -84,12 +83,12 @@ def _variance(data: Published) -> Iterator[Flag | None]:
         var = data.row(name).printed.get(place)
         if var is None:
             continue
-        least, where = between(groups, counts), f"{titles(data, [name])}, {task}: var {var:.2f}"
+        least, where = between(groups, counts), f"{data.titles([name])}, {task}: var {var:.2f}"
         if abs(var - least) < EXACT:
             text = f"{where} is the variance of the three group means, not of the classes' APs"
         elif var < least:
             text = f"{where} is below the {least:.2f} between the group means alone"
-        yield Flag("variance", text, spots(data, [name], [place])) if text else None
+        yield Flag("variance", text, data.spots([name], [place])) if text else None
 
 
 def _log_sums(data: Published) -> Iterator[Flag | None]:
@@ -112,9 +111,9 @@ def _log_sums(data: Published) -> Iterator[Flag | None]:
             printed = data.row(name).printed.get(Place(run.task, "var"))
             if printed is None:
                 continue
-            text = f"{titles(data, [name])}, {run.task}: var {printed:.2f}, but the log's APs of "
+            text = f"{data.titles([name])}, {run.task}: var {printed:.2f}, but the log's APs of "
             text += f"the classes have {var:.2f}"
-            at = spots(data, [name], [Place(run.task, "var")])
+            at = data.spots([name], [Place(run.task, "var")])
             yield Flag("log sums", text, at) if abs(printed - var) > ROUNDING else None
 
 
@@ -138,17 +137,12 @@ def _claims(data: Published) -> Iterator[Flag | None]:
     """Comparisons of two gains are questions of ours, not claims of the paper."""
     for claim, place in ((c, p) for c in data.claims for p in c.places if len(p.parts) == 1):
         table = data.tables[claim.table]
-        yield _claim(data, claim, place, "in print", gains.of_print(table))
+        numbers = {"in print": gains.of_print(table)}
         if any(place in row.logged for row in table.rows.values()):
-            yield _claim(data, claim, place, "by the log", gains.of_logs(table))
-
-
-def _claim(
-    data: Published, claim: Claim, place: Place, words: str, values: gains.Values
-) -> Flag | None:
-    found, over = gains.gain(values, claim, place), gains.opponent(values, claim, place)
-    if found is None or found > 0:
-        return None
-    text = f"{data.tables[claim.table].paper}, {place}: {claim.text} does not hold {words} "
-    text += f"({found:+.2f} over {over})"
-    return Flag("claim", text, spots(data, [f"{claim.table}/{claim.row}"], [place]))
+            numbers["by the log"] = gains.of_logs(table)
+        for words, values in numbers.items():
+            found, over = gains.gain(values, claim, place), gains.opponent(values, claim, place)
+            text = f"{table.paper}, {place}: {claim.text} does not hold {words} "
+            text += f"({found or 0:+.2f} over {over})"
+            at = data.spots([f"{claim.table}/{claim.row}"], [place])
+            yield None if found is None or found > 0 else Flag("claim", text, at)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from benchmark.published.flags import EXACT, Flag, spots, titles
-from benchmark.published.model import COLUMNS, Place, Published, Row, Run, Spot
+from benchmark.published.model import COLUMNS, EXACT, Flag, Place, Published, Row, Run, Spot
 
 
 def same(data: Published) -> Iterator[Flag | None]:
@@ -16,8 +15,8 @@ def same(data: Published) -> Iterator[Flag | None]:
             one, other = data.row(a).printed, data.row(b).printed
             off = [p for p in one if p in other and abs(one[p] - other[p]) > EXACT]
             both = ", ".join(f"{p} {one[p]:.2f} and {other[p]:.2f}" for p in off)
-            text = f"{titles(data, (a, b))}: one experiment, but {both}"
-            yield Flag("same", text, spots(data, (a, b), off)) if off else None
+            text = f"{data.titles((a, b))}: one experiment, but {both}"
+            yield Flag("same", text, data.spots((a, b), off)) if off else None
 
 
 # -- equal numbers --------------------------------------------------------------------------------
@@ -26,7 +25,8 @@ def same(data: Published) -> Iterator[Flag | None]:
 def repeated(data: Published) -> Iterator[Flag | None]:
     """Different experiments that agree on a data set in all numbers, or in all but one of many.
 
-    A flag for each set of such rows, None for each experiment that stands alone.
+    A flag for each set of such rows, with the numbers as the row that has most of them prints them;
+    None for each experiment that stands alone.
     """
     datasets = {_dataset(p): None for table in data.tables.values() for p in table.places}
     for dataset in datasets:
@@ -34,17 +34,17 @@ def repeated(data: Published) -> Iterator[Flag | None]:
         sets: list[set[str]] = [set(x) for x in {data.experiment(name) for name in here}]
         for a, b in combinations(here, 2):
             if b not in data.experiment(a) and _alike(data.row(a), data.row(b), dataset):
-                sets = _joined(sets, a, b)
+                both = [x for x in sets if a in x or b in x]
+                sets = [x for x in sets if x not in both] + [set().union(*both)]
         large = [x for x in sets if len({data.experiment(name) for name in x}) > 1]
         yield from [None] * (len(sets) - len(large))
-        for names in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
-            yield _repeat(data, [name for name in here if name in names], dataset)
-
-
-def _joined(sets: list[set[str]], a: str, b: str) -> list[set[str]]:
-    """The sets with those of a and b made one."""
-    both = [x for x in sets if a in x or b in x]
-    return [x for x in sets if x not in both] + [set().union(*both)]
+        for found in sorted(large, key=lambda x: min(map(here.index, x & set(here)))):
+            names = [name for name in here if name in found]
+            longest = data.row(max(names, key=lambda name: len(data.row(name).printed)))
+            shown = _of(longest, dataset)
+            numbers = ", ".join(f"{longest.printed[p]:.2f}" for p in shown)
+            text = f"{data.titles(names)}, {shown[0].task}: the same numbers ({numbers})"
+            yield Flag("repeated", text, data.spots(names, shown))
 
 
 def _dataset(place: Place) -> str:
@@ -61,15 +61,6 @@ def _alike(a: Row, b: Row, dataset: str) -> bool:
     return bool(shared) and equal >= len(shared) - (len(shared) > 3)
 
 
-def _repeat(data: Published, names: list[str], dataset: str) -> Flag:
-    """The flag, with the numbers as the row that has most of them prints them."""
-    longest = data.row(max(names, key=lambda name: len(data.row(name).printed)))
-    shown = _of(longest, dataset)
-    numbers = ", ".join(f"{longest.printed[p]:.2f}" for p in shown)
-    text = f"{titles(data, names)}, {shown[0].task}: the same numbers ({numbers})"
-    return Flag("repeated", text, spots(data, names, shown))
-
-
 # -- logs -----------------------------------------------------------------------------------------
 
 
@@ -81,13 +72,13 @@ def log(data: Published) -> Iterator[Flag | None]:
             table = data.tables[name.partition("/")[0]]
             words, off = _difference(each, data.row(name), 0.51 * 10.0**-table.decimals)
             if words:
-                kinds.setdefault(words, []).extend(spots(data, [name], off))
+                kinds.setdefault(words, []).extend(data.spots([name], off))
             else:
                 yield None
         for words, at in kinds.items():
             names = {f"{spot.table}/{spot.row}" for spot in at}
             note = f"; {each.note}" if each.note else ""
-            text = f"{titles(data, names)}, {each.task}: {words} (log {each.log}{note})"
+            text = f"{data.titles(names)}, {each.task}: {words} (log {each.log}{note})"
             yield Flag("log", text, tuple(at))
 
 
@@ -114,7 +105,7 @@ def run(data: Published) -> Iterator[Flag | None]:
     """A run is one experiment, not several in print."""
     for each in (run for run in data.runs if run.printed_as):
         count = len({data.experiment(name) for name in each.printed_as})
-        text = f"{titles(data, each.printed_as)}, {each.task}: one run in print as {count} "
+        text = f"{data.titles(each.printed_as)}, {each.task}: one run in print as {count} "
         text += f"experiments (log {each.log})"
-        at = spots(data, each.printed_as, (Place(each.task, column) for column in COLUMNS))
+        at = data.spots(each.printed_as, (Place(each.task, column) for column in COLUMNS))
         yield Flag("run", text, at) if count > 1 else None

@@ -1,14 +1,19 @@
-"""The published numbers as objects: tables, rows, logged runs and claims of published.yaml."""
+"""The published numbers as objects: tables, rows, logged runs, claims; and what an audit says.
+
+Where it is not clear of which table a row is, its name is "table/row".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 GROUPS = ("head", "medium", "tail")
 COLUMNS = ("total", *GROUPS, "var", "novel")
 BEST = "best"  # in a claim: over every other row
+ROUNDING = 0.0201  # two-decimal numbers that a mean of others may be off by
+EXACT = 0.0051  # half of the last of two decimals
 
 
 class Place(NamedTuple):
@@ -46,7 +51,7 @@ class Row:
 
     name: str
     printed: Mapping[Place, float]
-    logged: Mapping[Place, float]
+    logged: dict[Place, float]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     also: str = ""
@@ -81,14 +86,14 @@ class PublishedTable:
 class Run:
     """What one log file says about a run, and as which rows ("table/row") it is printed.
 
-    `classes`: {group: {class: AP}}, where the log has them.
+    `classes`: {group: {class: AP}}, empty where the log does not have them.
     """
 
     log: str
     task: str
     values: Mapping[str, float]  # column -> mAP
     printed_as: tuple[str, ...] = ()
-    classes: Mapping[str, Mapping[str, float]] | None = None
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     note: str = ""
 
 
@@ -131,3 +136,37 @@ class Published:
     def experiment(self, name: str) -> frozenset[str]:
         """All rows that are the same experiment as the row "table/row", itself included."""
         return next((group for group in self.same if name in group), frozenset({name}))
+
+    def spots(self, names: Iterable[str], places: Iterable[Place]) -> tuple[Spot, ...]:
+        """The numbers that these rows print in these places, row by row."""
+        places = tuple(places)
+        pairs = ((name, place) for name in names for place in places)
+        return tuple(Spot(*n.split("/", 1), p) for n, p in pairs if p in self.row(n).printed)
+
+    def titles(self, names: Iterable[str]) -> str:
+        """These rows as the paper has them: `Table I HP-DVAL; Table VI local only, both`."""
+        order = {name: (table.paper, row.name) for name, table, row in self.rows()}
+        found: dict[str, list[str]] = {}
+        for name in sorted(names, key=list(order).index):
+            paper, row = order[name]
+            found.setdefault(paper, []).append(row)
+        return "; ".join(f"{paper} {', '.join(rows)}" for paper, rows in found.items())
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something that does not add up: a sentence, and the published numbers it is about."""
+
+    check: str
+    text: str
+    spots: tuple[Spot, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule, how many things it was applied to, and what it found."""
+
+    name: str
+    rule: str
+    tested: int
+    flags: tuple[Flag, ...]

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.common.errors import InputError, unknown
 from benchmark.common.strict_yaml import Fields, read, typed
-from benchmark.published.model import (
-    BEST,
-    COLUMNS,
-    GROUPS,
-    Claim,
-    Place,
-    Published,
-    PublishedTable,
-    Row,
-    Run,
-)
+from benchmark.published import model
+from benchmark.published.model import BEST, COLUMNS, GROUPS, Place, Published
 
 PATH = Path(__file__).with_name("published.yaml")
 ALSO = ("softmax", "redraw")
@@ -32,7 +22,7 @@ _RUN = ("log", "task", "values", "printed_as", "classes", "note")
 _CLAIM = ("claim", "table", "row", "over", "columns", "stated")
 
 Texts = Mapping[str, str]
-Tables = Mapping[str, PublishedTable]
+Tables = Mapping[str, model.PublishedTable]
 
 
 @functools.cache
@@ -41,29 +31,29 @@ def load(path: Path = PATH) -> Published:
     data, _ = read(path, path.name)
     top = Fields(data, path.name, _TOP)
     sources, notes = _texts(top, "sources"), _texts(top, "notes")
-    bare = {
+    tables = {
         name: _table(name, Fields(value, where, _TABLE), sources, notes)
         for where, name, value in _items(top, "tables")
     }
-    runs = tuple(_run(Fields(item, where, _RUN), bare) for where, item in _list(top, "runs"))
+    sizes = ((task, Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups"))
     return Published(
-        tables={name: _with_logs(table, runs) for name, table in bare.items()},
-        groups={task: _sizes(Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups")},
-        same=_same(top, bare),
-        runs=runs,
-        claims=tuple(_claim(Fields(x, at, _CLAIM), bare) for at, x in _list(top, "claims")),
+        tables=tables,
+        runs=tuple(_run(Fields(x, at, _RUN), tables) for at, x in _list(top, "runs")),
+        groups={task: {g: fields.get(g, int) for g in GROUPS} for task, fields in sizes},
+        same=_same(top, tables),
+        claims=tuple(_claim(Fields(x, at, _CLAIM), tables) for at, x in _list(top, "claims")),
     )
 
 
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def _table(name: str, fields: Fields, sources: Texts, notes: Texts) -> PublishedTable:
+def _table(name: str, fields: Fields, sources: Texts, notes: Texts) -> model.PublishedTable:
     at = f"{fields.where}: columns"
     places = tuple(_place(text, at) for text in fields.items("columns", str))
     source = fields.get("source", str)
     _check(source, sources, "source", f"{fields.where}: source")
-    return PublishedTable(
+    return model.PublishedTable(
         name=name,
         paper=fields.get("paper", str),
         title=fields.get("title", str),
@@ -84,7 +74,7 @@ def _place(text: str, where: str) -> Place:
     return Place(task, column)
 
 
-def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> Row:
+def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> model.Row:
     where = fields.where
     numbers, also = fields.get("printed", list), fields.get("also", str, "")
     if also:
@@ -96,7 +86,7 @@ def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> 
     said = fields.items("notes", str, ())
     for key in said:
         _check(key, notes, "note", f"{where}: notes")
-    return Row(
+    return model.Row(
         name=name,
         printed={p: _number(n, p.column, f"{where}: printed ({p})") for p, n in printed.items()},
         logged={},
@@ -108,21 +98,7 @@ def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> 
     )
 
 
-def _with_logs(table: PublishedTable, runs: Iterable[Run]) -> PublishedTable:
-    """The table, its rows with what the logs of the same runs say in the table's columns."""
-    rows = {}
-    for row in table.rows.values():
-        mine = (run for run in runs if f"{table.name}/{row.name}" in run.printed_as)
-        found = {Place(run.task, c): value for run in mine for c, value in run.values.items()}
-        rows[row.name] = replace(row, logged={p: v for p, v in found.items() if p in table.places})
-    return replace(table, rows=rows)
-
-
 # -- what is said about rows ----------------------------------------------------------------------
-
-
-def _sizes(fields: Fields) -> dict[str, int]:
-    return {group: fields.get(group, int) for group in GROUPS}
 
 
 def _same(top: Fields, tables: Tables) -> tuple[frozenset[str], ...]:
@@ -135,25 +111,32 @@ def _same(top: Fields, tables: Tables) -> tuple[frozenset[str], ...]:
     return tuple(found)
 
 
-def _run(fields: Fields, tables: Tables) -> Run:
+def _run(fields: Fields, tables: Tables) -> model.Run:
+    """A run; what its log says in the columns of its rows' tables goes to those rows as well."""
     where, task = fields.where, fields.get("task", str)
     _check(task, {task for table in tables.values() for task in table.tasks}, "task", where)
     values = _numbers(fields.get("values", dict), COLUMNS, f"{where}: values")
-    classes = fields.get("classes", dict, {})
-    parts = Fields(classes, f"{where}: classes", GROUPS)
-    return Run(
+    printed_as = fields.items("printed_as", str, ())
+    for name in printed_as:
+        table, _, row = _reference(name, tables, where).partition("/")
+        found = {Place(task, column): value for column, value in values.items()}
+        logged = {p: value for p, value in found.items() if p in tables[table].places}
+        tables[table].rows[row].logged.update(logged)
+    parts = Fields(fields.get("classes", dict, {}), f"{where}: classes", GROUPS)
+    return model.Run(
         log=fields.get("log", str),
         task=task,
         values=values,
-        printed_as=tuple(_reference(x, tables, where) for x in fields.items("printed_as", str, ())),
-        classes={g: _numbers(parts.get(g, dict), None, f"{parts.where}.{g}") for g in GROUPS}
-        if classes
-        else None,
+        printed_as=printed_as,
+        classes={
+            g: _numbers(parts.get(g, dict), None, f"{parts.where}.{g}")
+            for g in (GROUPS if parts.data else ())
+        },
         note=fields.get("note", str, ""),
     )
 
 
-def _claim(fields: Fields, tables: Tables) -> Claim:
+def _claim(fields: Fields, tables: Tables) -> model.Claim:
     where = fields.where
     name, row, over = (fields.get(key, str) for key in ("table", "row", "over"))
     for wanted in (row, over):
@@ -165,7 +148,7 @@ def _claim(fields: Fields, tables: Tables) -> Claim:
     places = [Place(task, column) for task in tables[name].tasks for column in columns]
     known = tuple(map(str, places))
     stated = _numbers(fields.get("stated", dict, {}), known, f"{where}: stated")
-    return Claim(
+    return model.Claim(
         text=fields.get("claim", str),
         table=name,
         row=row,

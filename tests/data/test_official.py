@@ -312,12 +312,12 @@ def test_laso_episodes_are_those_decoded_elsewhere(tmp_path, monkeypatch):
     labels: dict[int, set[int]] = {}
     for file, stem in laso.EPISODES.items():
         theirs = expected[Path(stem).name]
-        assert list(episodes[file].positions) == theirs["used_positions"]
+        assert list(episodes[file]) == theirs["used_positions"]
         for k, positions in theirs["class_to_positions"].items():
             for n in positions:
                 labels.setdefault(n, set()).add(int(k))
         by_class = [(int(k), n) for k, ns in theirs["class_to_positions"].items() for n in ns]
-        ours = [(k, n) for n, ks in episodes[file].labels.items() for k in ks]
+        ours = [(k, n) for n, ks in episodes[file].items() for k in ks]
         assert sorted(ours) == sorted(by_class)
     dice = random.Random(0)
     base = dice.sample(range(80), 64)  # LaSO's own rule for the classes
@@ -337,8 +337,6 @@ def test_laso_episodes_are_those_decoded_elsewhere(tmp_path, monkeypatch):
     found = laso.rows(tmp_path, episodes, classes)
     raw = splits.committed("coco-fs", "paper").raw
     for file, episode in episodes.items():
-        assert [path for path, _ in found[file]] == [
-            f"train2014/{n}.jpg" for n in episode.positions
-        ]
+        assert [path for path, _ in found[file]] == [f"train2014/{n}.jpg" for n in episode]
         info = lists.info(found[file])
         assert manifest.difference(info, raw["files"][file]) is None

@@ -21,7 +21,7 @@ from benchmark.cli.data_root import main
 from benchmark.common import environment
 from benchmark.data import splits
 from benchmark.data.root_check.archives import PARTS
-from benchmark.data.root_check.labels import Line, differences
+from benchmark.data.root_check.check import Line, differences
 from tests.helpers.data_roots import LISTS, Root, write_instances
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data.annotations.files import convention, read
@@ -17,15 +17,6 @@ _REQUIRED = {
     "images": {"id": int, "file_name": str},
     "annotations": {},
 }
-
-
-class _Object(NamedTuple):
-    """An annotation: position of its image in the file, class index, box, whether a crowd."""
-
-    image: int
-    label: int
-    box: Box
-    crowd: bool
 
 
 class Instances:
@@ -51,9 +42,12 @@ class Instances:
         self.images = [(row["id"], row["file_name"]) for row in content["images"]]
         self.size = (len(self.images), len(content["annotations"]))
         ranks = _positions(self.path, "categories", [row["id"] for row in categories])
-        images = _positions(self.path, "images", [number for number, _ in self.images])
-        _positions(self.path, "images", [name for _, name in self.images])
-        self._objects = list(_objects(self.path, content["annotations"], images, ranks))
+        for keys in zip(*self.images, strict=True):  # the ids, the names
+            _positions(self.path, "images", keys)
+        self._objects = {name: [] for _, name in self.images}
+        names = dict(self.images)
+        for image, *each in _objects(self.path, content["annotations"], names, ranks):
+            self._objects[image].append(each)
 
     def labels(self, crowd: str = "positive") -> dict[str, set[int]]:
         """Class indices of each image by file name, in the file's order; may be empty."""
@@ -62,11 +56,10 @@ class Instances:
     def boxes(self, crowd: str = "positive") -> dict[str, list[tuple[int, Box]]]:
         """(class index, box) of each annotation that `labels` counts, by file name."""
         crowds = convention("crowd", crowd) == "positive"
-        found: list[list[tuple[int, Box]]] = [[] for _ in self.images]
-        for each in self._objects:
-            if crowds or not each.crowd:
-                found[each.image].append((each.label, each.box))
-        return {name: boxes for (_, name), boxes in zip(self.images, found, strict=True)}
+        return {
+            name: [(label, box) for label, box, crowd in objects if crowds or not crowd]
+            for name, objects in self._objects.items()
+        }
 
 
 def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:
@@ -94,7 +87,7 @@ def _without_outline(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _positions(path: Path, field: str, keys: list) -> dict[Any, int]:
+def _positions(path: Path, field: str, keys: Sequence) -> dict[Any, int]:
     """Key -> its position in the list; InputError if one occurs twice."""
     found = {key: n for n, key in enumerate(keys)}
     if len(found) < len(keys):
@@ -104,8 +97,9 @@ def _positions(path: Path, field: str, keys: list) -> dict[Any, int]:
 
 
 def _objects(
-    path: Path, notes: list[dict[str, Any]], images: dict[int, int], ranks: dict[int, int]
-) -> Iterator[_Object]:
+    path: Path, notes: list[dict[str, Any]], images: dict[int, str], ranks: dict[int, int]
+) -> Iterator[tuple[str, int, Box, bool]]:
+    """(file name of its image, class index, box, whether a crowd) of each annotation."""
     for note in notes:
         try:
             image, label = images[note["image_id"]], ranks[note["category_id"]]
@@ -117,4 +111,4 @@ def _objects(
                 f"{path}: field annotations, id {note.get('id')}: {reason}; download it again"
             ) from None
         if area > 0 and width >= 1 and height >= 1:
-            yield _Object(image, label, (x, y, width, height), bool(note.get("iscrowd")))
+            yield image, label, (x, y, width, height), bool(note.get("iscrowd"))

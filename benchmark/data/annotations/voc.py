@@ -17,23 +17,21 @@ VOC_CLASSES = (
 )
 
 
-def voc_labels(
-    devkit_year: Path, ids: Iterable[str], difficult: str = "positive"
-) -> dict[str, set[int]]:
-    """Class indices (into VOC_CLASSES) of images below e.g. VOCdevkit/VOC2007, by id.
+def voc_labels(year: Path, ids: Iterable[str], difficult: str = "positive") -> dict[str, set[int]]:
+    """Class indices (into VOC_CLASSES) of images below a `year` such as VOCdevkit/VOC2007, by id.
 
     With difficult="negative" a class present only as objects flagged `difficult` is not a label.
     """
-    boxes = voc_boxes(devkit_year, ids, difficult)
+    boxes = voc_boxes(year, ids, difficult)
     return {name: {index for index, _ in objects} for name, objects in boxes.items()}
 
 
 def voc_boxes(
-    devkit_year: Path, ids: Iterable[str], difficult: str = "positive"
+    year: Path, ids: Iterable[str], difficult: str = "positive"
 ) -> dict[str, list[tuple[int, Box]]]:
     """(class index, box) of each object that `voc_labels` counts, by image id."""
     convention("difficult", difficult)
-    folder = Path(devkit_year) / "Annotations"
+    folder = Path(year) / "Annotations"
     return {name: list(_objects(folder / f"{name}.xml", difficult)) for name in ids}
 
 

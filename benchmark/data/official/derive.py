@@ -102,11 +102,9 @@ def _coco_few_shot(files: Files, root: Path | None) -> Lists:
     groups = {"base": tuple(k for k in range(len(classes)) if k not in novel), "novel": novel}
     if root is not None:
         return Lists(classes, groups, laso.rows(root, episodes, classes))
-    unknown = {"images": None, "labels": None}
-    known: dict[str, Any] = {"base_train.txt": unknown, "novel_test.txt": unknown}
+    known = dict.fromkeys(("base_train.txt", "novel_test.txt"), {"images": None, "labels": None})
     for file, episode in episodes.items():
-        labels = sum(len(each) for each in episode.labels.values())
-        known[file] = {"images": len(episode.positions), "labels": labels}
+        known[file] = {"images": len(episode), "labels": lists.positives(episode.items())}
     return Lists(classes, groups, known)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def _get_captions(name: str, root: Path, obtain: Callable[[Source, Path], None])
 
 def _make(name: str, root: Path, asked_for: bool) -> str:
     """Make a split's lists, if that can be done, and say what they are."""
-    absent = laso.missing(root) if name == "coco-fs" else []
+    needed = laso.SIZES if name == "coco-fs" else ()
+    absent = [path for path in needed if not os.path.isfile(root / path)]
     if absent:
         why = (
             f"its episodes are positions in annotation files that are not below {root}: "

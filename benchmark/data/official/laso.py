@@ -8,10 +8,8 @@ Source: leokarlin/LaSO, oneshot/coco.py and data_for_augmentation/.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchmark.common.errors import InputError
 from benchmark.data.annotations import Instances
@@ -27,14 +25,7 @@ SIZES = {  # images and annotations, crowds included
 }
 EPISODES = {f: f"data_for_augmentation/{k}shotRun{n}" for f, (k, n) in lists.EPISODES.items()}
 
-
-@dataclass(frozen=True)
-class Episode:
-    """One episode: positions in LaSO's order, and the novel classes of each."""
-
-    source: Path
-    positions: tuple[int, ...]
-    labels: dict[int, tuple[int, ...]]
+Episode = dict[int, tuple[int, ...]]  # position, in LaSO's order -> novel classes
 
 
 def episodes(files: Mapping[str, Path], classes: int) -> dict[str, Episode]:
@@ -53,23 +44,16 @@ def episodes(files: Mapping[str, Path], classes: int) -> dict[str, Episode]:
                 labels[position].append(k)
         if not all(labels.values()):
             raise InputError(f"{used}: a position has no class in {path.name}")
-        found[file] = Episode(path, tuple(positions), {p: tuple(k) for p, k in labels.items()})
+        found[file] = {position: tuple(ks) for position, ks in labels.items()}
     return found
 
 
 def novel(found: dict[str, Episode]) -> tuple[int, ...]:
     """The novel classes, which are the same in all episodes."""
-    first, *others = [
-        {k for labels in episode.labels.values() for k in labels} for episode in found.values()
-    ]
+    first, *others = [{k for ks in episode.values() for k in ks} for episode in found.values()]
     if any(other != first for other in others):
         raise InputError("LaSO's episode files: not all have the same novel classes; fetch again")
     return tuple(sorted(first))
-
-
-def missing(root: Path) -> list[str]:
-    """The annotation files that are not below the data root."""
-    return [name for name in SIZES if not os.path.isfile(root / name)]
 
 
 def rows(root: Path, found: dict[str, Episode], classes: tuple[str, ...]) -> dict[str, list[Row]]:
@@ -82,7 +66,7 @@ def rows(root: Path, found: dict[str, Episode], classes: tuple[str, ...]) -> dic
     wanted = novel(found)
     rest = set(range(len(classes))) - set(wanted)
     train = _labelled(root / TRAIN, SIZES[TRAIN], classes)
-    drawn = {file: _drawn(root / TRAIN, e, train, wanted) for file, e in found.items()}
+    drawn = {file: _drawn(root / TRAIN, file, e, train, wanted) for file, e in found.items()}
     base = lists.only(train, rest)
     test = lists.only(_labelled(root / TEST, SIZES[TEST], classes), wanted)
     return {"base_train.txt": base, "novel_test.txt": test} | drawn
@@ -103,17 +87,20 @@ def _labelled(path: Path, size: dict[str, int], classes: tuple[str, ...]) -> lis
     return [(f"{folder}/{name}", tuple(sorted(labels[name]))) for _, name in found.images]
 
 
-def _drawn(path: Path, episode: Episode, train: list[Row], wanted: tuple[int, ...]) -> list[Row]:
+def _drawn(
+    path: Path, file: str, episode: Episode, train: list[Row], wanted: tuple[int, ...]
+) -> list[Row]:
     """An episode's rows; InputError if the annotations do not have LaSO's labels there."""
     found = []
-    for position in episode.positions:
+    for position, expected in episode.items():
         name, labels = train[position] if position < len(train) else ("no image", ())
         kept = tuple(k for k in labels if k in wanted)
-        if kept != episode.labels[position]:
+        if kept != expected:
+            source = f"{PurePosixPath(EPISODES[file]).name}ClassIdxDict.pkl"
             raise InputError(
                 f"{path}: field images: position {position} ({name}) has novel classes {kept}, not "
-                f"{episode.labels[position]} as {episode.source.name} says, so the order of its "
-                "images is not the one that LaSO used; get COCO's own 2014 annotations"
+                f"{expected} as {source} says, so the order of its images is not the one that "
+                "LaSO used; get COCO's own 2014 annotations"
             )
         found.append((name, kept))
     return found

@@ -11,7 +11,6 @@ from pathlib import Path
 from benchmark.data import splits
 from benchmark.data.official import store
 from benchmark.data.splits import lists, manifest
-from benchmark.data.splits.lists import Row
 
 
 def restrict(root: Path) -> None:
@@ -31,17 +30,12 @@ def one(name: str, root: Path) -> str:
         return "all images are there, the lists are the full ones"
     files = {file: {"images": [len(kept[file]), len(full[file])]} for file in full}
     text = manifest.restriction_text(files)
-    if _empty(kept):
+    episodes = [bool(rows) for file, rows in kept.items() if file in lists.EPISODES]
+    others = [bool(rows) for file, rows in kept.items() if file not in lists.EPISODES]
+    if not all(others) or not any(episodes or others):  # some episodes may be empty, not all
         store.remove(name, root)
         return f"removed, as it would be left with {text}"
     restriction = {"of": lists.sha256(manifest.text(raw)), "files": files}
     raw |= manifest.counted(kept, len(raw["classes"])) | {"restriction": restriction}
     store.write(name, root, kept, raw)
     return f"restricted to {text}"
-
-
-def _empty(kept: dict[str, list[Row]]) -> bool:
-    """Whether nothing is left to train on or to test on; some episodes may be empty, not all."""
-    episodes = [rows for file, rows in kept.items() if file in lists.EPISODES]
-    others = [rows for file, rows in kept.items() if file not in lists.EPISODES]
-    return not all(others) or (bool(episodes) and not any(episodes))

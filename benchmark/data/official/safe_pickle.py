@@ -14,6 +14,7 @@ from typing import Any
 from benchmark.common.errors import InputError
 
 _NUMBERS = ("BININT", "BININT1", "BININT2")
+_EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict}
 _NOTHING = ("PROTO", "FRAME", "MEMOIZE")  # MEMOIZE only matters to opcodes that are refused
 _MARK = object()
 
@@ -36,10 +37,8 @@ def _carry_out(content: bytes, path: Path) -> list | dict:
         name = opcode.name
         if name in _NUMBERS:
             stack.append(argument)
-        elif name == "EMPTY_LIST":
-            stack.append([])
-        elif name == "EMPTY_DICT":
-            stack.append({})
+        elif name in _EMPTY:
+            stack.append(_EMPTY[name]())
         elif name == "MARK":
             stack.append(_MARK)
         elif name == "APPEND":

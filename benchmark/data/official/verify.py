@@ -9,7 +9,6 @@ from benchmark.common.errors import InputError
 from benchmark.data import splits
 from benchmark.data.official import sources, store
 from benchmark.data.splits import lists, manifest
-from benchmark.data.splits.manifest import Split
 
 
 def verify(root: Path) -> None:
@@ -42,7 +41,12 @@ def one(name: str, root: Path) -> str | None:
     for file in split.files:
         splits.entries(split, file)
     full, raw = store.official(name, root)
-    _check_identity(split, lists.sha256(manifest.text(raw)))
+    path, of = split.folder / "manifest.json", split.sha256
+    if split.restriction:
+        of = manifest.load(path, "fetch it again").raw["restriction"].get("of")
+    if of != lists.sha256(manifest.text(raw)):
+        field = " field restriction.of:" if split.restriction else ""
+        raise InputError(f"{path}:{field} not of the official split; run {splits.FETCH}")
     for file, rows in full.items():
         kept = {path for path, _ in splits.entries(split, file)} if split.restriction else None
         expected = [row for row in rows if kept is None or row[0] in kept]
@@ -53,14 +57,3 @@ def one(name: str, root: Path) -> str | None:
             )
     text = f"{len(full)} lists as the official files give them, sha256 {split.sha256[:10]}"
     return f"{text}, restricted to {split.restriction}" if split.restriction else text
-
-
-def _check_identity(split: Split, whole: str) -> None:
-    """The manifest must be the full one, or a restriction of it."""
-    path = split.folder / "manifest.json"
-    claimed = split.sha256
-    if split.restriction:
-        claimed = manifest.load(path, "fetch it again").raw["restriction"].get("of")
-    if claimed != whole:
-        field = " field restriction.of:" if split.restriction else ""
-        raise InputError(f"{path}:{field} not of the official split; run {splits.FETCH}")

@@ -58,15 +58,10 @@ _ARCHIVES = {
 
 
 def _coco(folder: str, images: int, annotations: int, crowd: str) -> Part:
-    return Part(
-        images=folder,
-        count=images,
-        archive=_ARCHIVES[f"{folder}.zip"],
-        annotations=f"annotations/instances_{folder}.json",
-        size=(images, annotations),
-        annotations_archive=_ARCHIVES[f"annotations_trainval{folder[-4:]}.zip"],
-        convention=crowd,
-    )
+    file, size = f"annotations/instances_{folder}.json", (images, annotations)
+    archive = _ARCHIVES[f"{folder}.zip"]
+    notes = _ARCHIVES[f"annotations_trainval{folder[-4:]}.zip"]
+    return Part(folder, images, archive, file, size, notes, crowd)
 
 
 def _voc(year: int, images: int, name: str, difficult: str) -> Part:

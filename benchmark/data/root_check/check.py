@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from benchmark.common.errors import InputError
 from benchmark.data import splits
-from benchmark.data.annotations.coco import Instances
+from benchmark.data.annotations import Instances, voc_labels
 from benchmark.data.annotations.files import DataRoot
-from benchmark.data.annotations.voc import voc_labels
-from benchmark.data.root_check import labels
 from benchmark.data.root_check.archives import PARTS, Archive, Part
-from benchmark.data.root_check.labels import Line
 from benchmark.data.splits import Split
 
 _TEST = ("test.txt", "novel_test.txt")
+NOT_COMPARED = "labels not compared"
+SHOWN = 5  # differences that are spelled out
+
+
+class Line(NamedTuple):
+    """Of a list file: the file's name, the path below the data root, class indices."""
+
+    file: str
+    path: str
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,8 @@ class Finding:
     mark: str  # ok | note | missing | wrong
     text: str
 
-    @property
-    def bad(self) -> bool:
-        """Whether the split's tasks cannot run as they should."""
-        return self.mark in ("missing", "wrong")
 
-
-NOT_COMPARED = "labels not compared"
+Findings = Iterator[Finding]
 
 
 class Checked:
@@ -44,7 +47,7 @@ class Checked:
         self._named: set[Archive] = set()  # archives that were described in full
         self.lines: tuple[list[Line], list[Line]] = ([], [])  # of the training lists, the test list
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Findings:
         """What there is to say, as it is found; an InputError becomes a finding."""
         yield from caught(self._lists())
         for part, lines in zip(PARTS[self.name], self.lines, strict=True):
@@ -54,10 +57,9 @@ class Checked:
     def present(self) -> list[str]:
         """The listed images that are there, each once, as paths below the root."""
         paths = dict.fromkeys(line.path for lines in self.lines for line in lines)
-        gone = set(self._absent(paths))
-        return [path for path in paths if path not in gone]
+        return [path for path in paths if self._is_there(path)]
 
-    def _lists(self) -> Iterator[Finding]:
+    def _lists(self) -> Findings:
         try:
             split = splits.read(self.name, "paper", self.root.path)
         except InputError as error:
@@ -73,7 +75,7 @@ class Checked:
         if split.restriction:
             yield Finding("note", f"split: restricted to {split.restriction}")
 
-    def _images(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+    def _images(self, part: Part, lines: list[Line]) -> Findings:
         names = self.root.names(part.images)
         if names is None:
             yield Finding("missing", f"images: {part.images}: {self._get(part.archive)}")
@@ -81,7 +83,7 @@ class Checked:
         there = sum(name.lower().endswith(".jpg") for name in names)
         number = f"{there:,}" if there >= part.count else f"{there:,} of {part.count:,}"
         paths = dict.fromkeys(line.path for line in lines)
-        absent = self._absent(paths)
+        absent = [path for path in paths if not self._is_there(path)]
         what = f"{part.images} has {number} images"
         if absent:
             first = f"{len(absent):,} of {len(paths):,} listed images, first {absent[0]}"
@@ -91,7 +93,7 @@ class Checked:
         else:
             yield Finding("ok" if there >= part.count else "note", f"images: {what}")
 
-    def _labels(self, part: Part, lines: list[Line]) -> Iterator[Finding]:
+    def _labels(self, part: Part, lines: list[Line]) -> Findings:
         coco, place = part.size is not None, f"annotations: {part.annotations}"
         names = self.root.names("annotations" if coco else part.annotations)
         if names is None or (coco and PurePosixPath(part.annotations).name not in names):
@@ -105,7 +107,7 @@ class Checked:
         else:
             yield from self._voc(part, lines, place, names)
 
-    def _coco(self, part: Part, lines: list[Line], place: str) -> Iterator[Finding]:
+    def _coco(self, part: Part, lines: list[Line], place: str) -> Findings:
         content = Instances(self.root.path / part.annotations)
         found, known = (
             f"{images:,} images and {annotations:,} annotations"
@@ -124,9 +126,7 @@ class Checked:
             return
         yield from self._compared(part, lines, content.labels(part.convention))
 
-    def _voc(
-        self, part: Part, lines: list[Line], place: str, names: frozenset[str]
-    ) -> Iterator[Finding]:
+    def _voc(self, part: Part, lines: list[Line], place: str, names: frozenset[str]) -> Findings:
         ids = dict.fromkeys(PurePosixPath(line.path).stem for line in lines)
         absent = [name for name in ids if f"{name}.xml" not in names]
         number = f"{place} has {len(names):,} files"
@@ -140,16 +140,14 @@ class Checked:
         derived = voc_labels(devkit, ids, part.convention)
         yield from self._compared(part, lines, {f"{k}.jpg": v for k, v in derived.items()})
 
-    def _compared(
-        self, part: Part, lines: list[Line], derived: dict[str, set[int]]
-    ) -> Iterator[Finding]:
+    def _compared(self, part: Part, lines: list[Line], derived: dict[str, set[int]]) -> Findings:
         if self.split is None:
             return
-        apart, number = labels.differences(self.split, lines, derived), f"{len(lines):,} lines"
+        apart, number = differences(self.split, lines, derived), f"{len(lines):,} lines"
         kind = "crowds" if part.size else "difficult objects"
         if apart:
-            shown = "; ".join(apart[: labels.SHOWN])
-            first = f", the first {labels.SHOWN}" if len(apart) > labels.SHOWN else ""
+            shown = "; ".join(apart[:SHOWN])
+            first = f", the first {SHOWN}" if len(apart) > SHOWN else ""
             yield Finding(
                 "wrong",
                 f"labels: {len(apart):,} of {number} differ from {part.annotations}{first}: "
@@ -159,9 +157,9 @@ class Checked:
             text = f"labels: all {number} equal {part.annotations} ({kind} {part.convention})"
             yield Finding("ok", text)
 
-    def _absent(self, paths: Iterable[str]) -> list[str]:
-        split = ((path, *path.rpartition("/")[::2]) for path in paths)
-        return [path for path, folder, name in split if name not in (self.root.names(folder) or ())]
+    def _is_there(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return name in (self.root.names(folder) or ())
 
     def _get(self, archive: Archive) -> str:
         """How to get an archive, or to go on with it where it lies in the data root."""
@@ -176,9 +174,35 @@ class Checked:
         return f"unpack {archive.name} in {self.root.path}"
 
 
-def caught(findings: Iterator[Finding]) -> Iterator[Finding]:
+def caught(findings: Findings) -> Findings:
     """The findings; an InputError ends them and is one."""
     try:
         yield from findings
     except InputError as error:
         yield Finding("wrong", str(error))
+
+
+def differences(split: Split, lines: Iterable[Line], derived: dict[str, set[int]]) -> list[str]:
+    """One text for each whose labels are not those that the annotations give its file name.
+
+    An image without labels agrees with an image without objects. The lists of LaSO's COCO
+    episodes keep images that have classes of the other group, too, and mask those classes.
+    """
+    masked = split.setting == "few-shot" and split.dataset == "coco"
+
+    def names(labels: Collection[int]) -> str:
+        return ", ".join(split.classes[k] for k in sorted(labels)) or "none"
+
+    out = []
+    for line in lines:
+        found = derived.get(PurePosixPath(line.path).name)
+        if found is None:
+            out.append(f"{line.path} in {line.file}: the annotations have no such image")
+            continue
+        if masked:
+            group = "base" if line.file == "base_train.txt" else "novel"
+            found = found & set(split.groups[group])
+        if found != set(line.labels):
+            both = f"list {names(line.labels)}, annotations {names(found)}"
+            out.append(f"{line.path} in {line.file}: {both}")
+    return out

@@ -75,25 +75,20 @@ def entries(split: Split, file: str) -> list[Row]:
     if file not in split.files:
         raise unknown(f"file of split {split.name}", file, split.files)
     path, info = split.folder / file, split.files[file]
+    remedy = f"fetch it again: {FETCH} --splits {split.name}"
+    if split.scale == "miniature":
+        remedy = f"restore it from git (splits/{split.scale}/{split.name})"
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {_remedy(split)}") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     if lists.sha256(content) != info.sha256:
-        raise InputError(
-            f"{path}: sha256 differs from manifest.json, field files; {_remedy(split)}"
-        )
+        raise InputError(f"{path}: sha256 differs from manifest.json, field files; {remedy}")
     rows = lists.parse(content, path, len(split.classes))
     found = (len(rows), lists.positives(rows))
     if found != (info.images, info.labels):
         raise InputError(
             f"{path}: {found[0]} images and {found[1]} labels, not {info.images} and {info.labels} "
-            f"as in manifest.json, field files; {_remedy(split)}"
+            f"as in manifest.json, field files; {remedy}"
         )
     return rows
-
-
-def _remedy(split: Split) -> str:
-    if split.scale == "miniature":
-        return f"restore it from git (splits/{split.scale}/{split.name})"
-    return f"fetch it again: {FETCH} --splits {split.name}"

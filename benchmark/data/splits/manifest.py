@@ -222,15 +222,12 @@ def difference(found: Any, official: Any, field: str = "") -> str | None:
     """The first field in which a manifest is not the official one with its nulls filled in."""
     if official is None or found == official:
         return None
-    if not isinstance(official, dict) or not isinstance(found, dict):
+    both = isinstance(official, dict) and isinstance(found, dict)
+    if not both or (field and set(found) != set(official)):
         return field
-    if field and set(found) != set(official):
-        return field
-    for key, value in official.items():
-        inner = difference(found.get(key), value, f"{field}.{key}" if field else key)
-        if inner:
-            return inner
-    return None
+    prefix = f"{field}." if field else ""
+    inner = (difference(found.get(k), v, f"{prefix}{k}") for k, v in official.items())
+    return next(filter(None, inner), None)
 
 
 def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
@@ -243,27 +240,23 @@ def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
         kind = "episode" if file.startswith("episodes/") else file.removesuffix(".txt")
         kind = {"train": "training", "base_train": "base", "novel_test": "test"}.get(kind, kind)
         sums[kind] = [a + b for a, b in zip(sums.get(kind, (0, 0)), entry["images"], strict=True)]
-    order = [kind for kind in sums if kind != "test"] + ["test"] * ("test" in sums)
+    order = sorted(sums, key=lambda kind: kind == "test")  # which comes last
     parts = [f"{sums[kind][0]:,} of {sums[kind][1]:,} {kind}" for kind in order]
     return f"{', '.join(parts[:-1])} and {parts[-1]} images"
 
 
-def group_of(count: int) -> str:
-    """The long-tailed group of a class with so many training images."""
-    return "head" if count >= HEAD else "medium" if count >= TAIL else "tail"
-
-
 def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The long-tailed groups of classes with so many training images each: class indices."""
-    groups = GROUPS["long-tailed"]
-    return {g: tuple(k for k, n in enumerate(counts) if group_of(n) == g) for g in groups}
+    names = ["head" if n >= HEAD else "medium" if n >= TAIL else "tail" for n in counts]
+    return {g: tuple(k for k, name in enumerate(names) if name == g) for g in GROUPS["long-tailed"]}
 
 
 def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
     """Long-tailed groups must be those that the train counts give."""
+    expected = {k: group for group, members in groups_of(counts).items() for k in members}
     for group, k in ((group, k) for group, members in split.groups.items() for k in members):
-        if group != (expected := group_of(counts[k])):
+        if group != expected[k]:
             raise InputError(
                 f"{found.path}: field groups: '{split.classes[k]}' with {counts[k]} training "
-                f"images is {expected}, not {group}; {found.remedy}"
+                f"images is {expected[k]}, not {group}; {found.remedy}"
             )
