@@ -166,23 +166,17 @@ class LinearProbe(Method):
 
         The heads go on from where they are: called from strong to weak, that is near.
         """
+        from sklearn.metrics import average_precision_score
+
         found: list[float] = []
         for number, head in enumerate(heads):
             held = fold == number
             head.fit(10**exponent, self.iterations, _NEARLY)
             scores = head(x[torch.from_numpy(held).to(x.device)])
-            found += _precisions(labels[held], scores.cpu().numpy())
+            seen = labels[held].any(0)
+            truth, scores = labels[held][:, seen], scores.cpu().numpy()[:, seen]
+            found += np.ravel(average_precision_score(truth, scores, average=None)).tolist()
         return float(np.mean(found))
-
-
-def _precisions(labels: np.ndarray, scores: np.ndarray) -> list[float]:
-    """Average precision of each class that the held-out images have."""
-    from sklearn.metrics import average_precision_score
-
-    return [
-        float(average_precision_score(labels[:, k], scores[:, k]))
-        for k in labels.any(0).nonzero()[0]
-    ]
 
 
 def _best(tried: dict[float, float]) -> float:

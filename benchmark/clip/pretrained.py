@@ -12,7 +12,6 @@ import importlib
 import importlib.util
 import json
 import logging
-import os
 import sys
 import types
 import warnings
@@ -99,7 +98,7 @@ def download(entry: Entry) -> Path:
     from huggingface_hub.utils import get_session
 
     name, files = repository(entry)
-    with quiet(logging.ERROR), _no_progress_bar():
+    with quiet(logging.ERROR):
         try:
             get_session().head(hf_hub_url(name, files[0]), timeout=SECONDS)
         except Exception as error:  # each version of the client has kinds of its own
@@ -161,18 +160,3 @@ def quiet(level: int = logging.WARNING) -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """The hub client's progress bar only where someone watches."""
-    from huggingface_hub import utils
-
-    if utils.are_progress_bars_disabled() or (sys.stderr and os.isatty(2)):
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()

@@ -74,7 +74,7 @@ def train(
         return
     optimiser = _optimiser(parameters, recipe)
     schedule = _schedule(optimiser, recipe, steps)
-    average = [p.detach().clone() for p in parameters] if recipe.ema else []
+    average = [p.detach().clone() if recipe.ema else p.detach() for p in parameters]
     order = run.generator(f"batches {stage}")
     for epoch in range(recipe.epochs):
         losses = []
@@ -87,7 +87,7 @@ def train(
             optimiser.step()
             schedule.step()
             losses.append(loss.detach())
-            if average:
+            if recipe.ema:
                 torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
         mean = float(torch.stack(losses).mean())
         run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
@@ -95,8 +95,7 @@ def train(
             with _averaged(parameters, average):
                 run.after_epoch(stage, epoch + 1)
     run.draws.clear()  # a later stage draws its own
-    if average:
-        _put(parameters, average)
+    _put(parameters, average)
 
 
 def _loss(
@@ -112,15 +111,13 @@ def _loss(
 
 @contextlib.contextmanager
 def _averaged(parameters: list[nn.Parameter], average: list[Tensor]) -> Iterator[None]:
-    """The parameters' moving average in their place for a while, where there is one."""
-    own = [p.detach().clone() for p in parameters] if average else []
+    """The parameters' moving average in their place for a while; without one, themselves."""
+    own = [p.detach().clone() for p in parameters]
+    _put(parameters, average)
     try:
-        if average:
-            _put(parameters, average)
         yield
     finally:
-        if average:
-            _put(parameters, own)
+        _put(parameters, own)
 
 
 @torch.no_grad()

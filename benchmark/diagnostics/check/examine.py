@@ -8,25 +8,20 @@ from typing import Any
 import numpy as np
 
 from benchmark.diagnostics.check import behaviour, contract, episodes, guards
-from benchmark.diagnostics.check.findings import LEFT_OUT, OK, WRONG, Finding, Raised, Wrong
+from benchmark.diagnostics.check.findings import LEFT_OUT, OK, WRONG, Finding, Wrong
 from benchmark.diagnostics.check.toy import Toy
 from benchmark.diagnostics.check.trials import Subject, Trial
 from benchmark.method.base import Method
 
 
 def examine(
-    cls: type[Method],
-    toy: Toy,
-    settings: Mapping[str, Any] | None = None,
-    traces: list[str] | None = None,
+    cls: type[Method], toy: Toy, settings: Mapping[str, Any] | None = None
 ) -> list[Finding]:
     """What is right and wrong with a method; nothing is raised for what its code does.
 
     settings   hyperparameters to fit it with, beside its defaults
-    traces     gets the traceback of each error that the method's code raised
     """
-    traces = [] if traces is None else traces
-    return list(_Examination(Subject(cls, settings or {}, toy), traces).findings())
+    return list(_Examination(Subject(cls, settings or {}, toy)).findings())
 
 
 class _Examination:
@@ -36,8 +31,8 @@ class _Examination:
     say, and raises `Wrong` otherwise.
     """
 
-    def __init__(self, subject: Subject, traces: list[str]) -> None:
-        self.subject, self.toy, self.traces = subject, subject.toy, traces
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.toy = subject, subject.toy
         self.failed: set[str] = set()  # checks that found something wrong
         self.trial: Trial | None = None  # the method, fitted
         self.few = self.long = True  # whether it takes such tasks
@@ -49,11 +44,10 @@ class _Examination:
             if seen is not None:
                 yield Finding(name, OK, seen)
         except Wrong as wrong:
-            if isinstance(wrong, Raised):
-                self.traces.append(wrong.trace)
             if wrong.verdict == WRONG:
                 self.failed.add(name)
-            yield from (Finding(name, wrong.verdict, *fault) for fault in wrong.faults)
+            for fault in wrong.faults:
+                yield Finding(name, wrong.verdict, *fault, wrong.trace)
 
     def findings(self) -> Iterator[Finding]:
         yield from self.check("declarations", contract.declared, self.subject.cls)

@@ -19,12 +19,13 @@ class Finding:
     verdict: str
     text: str
     remedy: str = ""
+    trace: str = ""  # the traceback of what the method's own code raised
 
 
 class Wrong(Exception):
     """Raised by a check: what breaks the contract, and how to mend it; once or more."""
 
-    verdict = WRONG
+    verdict, trace = WRONG, ""
 
     def __init__(self, text: str, remedy: str, *others: tuple[str, str]) -> None:
         super().__init__(text)

@@ -66,18 +66,21 @@ class Vectors:
             raise self.error(found[1].string, f"one too many beside {found[0].string}")
         return found[0]
 
-    def constant(self, names: Sequence[str], default: float) -> float:
-        """A number by any of its names: from a tensor io.NAME, the file's metadata or meta.json.
+    def constant(self, name: str, default: float) -> float:
+        """A number: from the tensor io.NAME, the file's metadata or meta.json, in this order.
 
         The default, the README's, counts only where none of them has it.
         """
-        for name in names:
-            if f"io.{name}" in self.tensors:
-                return float(self.scalar(f"io.{name}"))
-            for place in (self.notes, self.meta):
-                if name in place:
-                    return self._number(name, place[name])
-        return default
+        if f"io.{name}" in self.tensors:
+            return float(self.scalar(f"io.{name}"))
+        value = (self.meta | self.notes).get(name, default)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(name, f"{value!r} is not a number")
+        return number
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors w.*, as float32, without that prefix."""
@@ -99,15 +102,6 @@ class Vectors:
             raise self.error(key, f"shape {tuple(tensor.shape)}; expected ({text})")
         named = zip(shape, tensor.shape, strict=True)
         self.sizes |= {size: found for size, found in named if isinstance(size, str)}
-
-    def _number(self, name: str, value: Any) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise self.error(name, f"{value!r} is not a number")
-        return number
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
