@@ -1,4 +1,4 @@
-"""The frozen CLIP that every method shares: image views and text features."""
+"""The frozen CLIP that every method shares: its towers, and text features of whole prompts."""
 
 from __future__ import annotations
 

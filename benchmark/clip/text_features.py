@@ -38,9 +38,6 @@ class Texts:
         self.tokens, self.lengths = torch.cat(parts), torch.cat(lengths)
         self.ends = self.lengths.cumsum(0) - 1
 
-    def __len__(self) -> int:
-        return len(self.lengths)
-
     @property
     def eos(self) -> Tensor:
         """Features of the whole texts (N, D), not normalised: what CLIP's encode_text gives."""

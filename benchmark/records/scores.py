@@ -76,13 +76,8 @@ def write_scores(
     name = _truth_name(task)
     _write_truth(folder / "scores" / name, task)
     tensors = {"scores": np.ascontiguousarray(scores, "<f4")}
-    about = {
-        "key": record["key"],
-        "task": record["task"],
-        "split_sha256": record["split_sha256"],
-        "kind": kind,
-        "truth": name,
-    }
+    about = {field: record[field] for field in ("key", "task", "split_sha256")}
+    about |= {"kind": kind, "truth": name}
     if isinstance(maps, Maps):
         tensors["maps"] = np.ascontiguousarray(maps.values, "<f2")
         about["images"] = json.dumps(maps.images.tolist())
@@ -175,17 +170,12 @@ def _write_truth(path: Path, task: Task) -> None:
 
     if path.exists():
         return
-    what = truth_of(task)
-    about = {
-        "task": task.name,
-        "split_sha256": task.split_sha256,
-        "paths": json.dumps(what.paths),
-        "class_names": json.dumps(what.class_names),
-        "groups": json.dumps(what.groups),
-        "redraw": json.dumps(what.redraw),
-    }
+    what = vars(truth_of(task)).copy()
+    labels = {"labels": what.pop("labels")}
+    about = {"task": task.name, "split_sha256": task.split_sha256}
+    about |= {name: json.dumps(value) for name, value in what.items()}
     with files.atomic(path) as temporary:
-        save_file({"labels": what.labels}, str(temporary), metadata=about)
+        save_file(labels, str(temporary), metadata=about)
 
 
 @functools.lru_cache(maxsize=16)

@@ -98,24 +98,18 @@ def stem(unit: Unit | Mapping[str, Any]) -> str:
 
 
 def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
-    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field."""
-    path = folder.record(unit)
-    _replace(path, record)
-    folder.error(unit).unlink(missing_ok=True)
-    return path
+    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field.
 
-
-def write_error(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
-    """Store why the unit failed; it is tried again next time."""
-    path = folder.error(unit)
-    _replace(path, record)
-    return path
-
-
-def _replace(path: Path, record: Mapping[str, Any]) -> None:
+    One of status "failed" says why the unit is to be tried again next time.
+    """
+    failed = record["status"] == "failed"
+    path = folder.error(unit) if failed else folder.record(unit)
     text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    if not failed:
+        folder.error(unit).unlink(missing_ok=True)
+    return path
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

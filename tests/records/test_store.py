@@ -88,14 +88,14 @@ def test_what_is_no_record_is_missing_and_stays(folder, content, capsys):
 
 def test_a_failure_is_kept_until_the_unit_succeeds(folder):
     failure = RECORD | {"status": "failed", "traceback": "..."}
-    path = store.write_error(folder, UNIT, failure)
+    path = store.write(folder, UNIT, failure)
     assert path.name.endswith(".error.json")
     assert [r["status"] for r in store.load(folder.path)] == ["failed"]
     assert len(store.frame(folder.path)) == 0
     records = store.RecordStore(folder, store.outdated(folder))
     records.scan()
     assert not records.settled(UNIT)  # an earlier run's: to be tried again
-    store.write_error(folder, UNIT, failure | {"traceback": "again"})
+    store.write(folder, UNIT, failure | {"traceback": "again"})
     records.scan()
     assert records.settled(UNIT)  # this run's
     store.write(folder, UNIT, RECORD)

@@ -16,6 +16,16 @@ from benchmark.runner import predict
 _ROUNDING = 1e-3  # of the scores' spread: what other batch sizes may change
 
 
+def only_training_data(trial: Trial) -> str:
+    """The fit read no test file, and did not change the labels that it was given."""
+    if trial.opened:
+        remedy = "learn from train.images alone; no test file may be read before predict"
+        raise Wrong(f"fit opened {sorted(trial.opened)[0]}", remedy)
+    if not np.array_equal(trial.data.labels, trial.subject.toy.train.labels):
+        raise Wrong("fit changes train.labels", "copy them: train.labels.copy()")
+    return "fit opened no test file and left the labels as they were"
+
+
 def scores(trial: Trial) -> str:
     """`predict` returns finite floating point scores (N, C); probabilities lie in 0 to 1."""
     test = trial.subject.toy.test

@@ -15,7 +15,7 @@ def base_stage(subject: Subject) -> str | None:
 
     The base stage's classes are others than the episode's, and of another number.
     """
-    if not has_base(subject.make(**subject.with_base())):
+    if not has_base(subject.make(base=True)):
         return None
     state = subject.based().tensors
     if not state:

@@ -31,7 +31,7 @@ class Vectors:
         self.path = folder / name
         self.meta = _meta(folder / META)
         self.tensors, self.notes = _read(self.path)
-        self.class_names = _class_names(folder / META, self.meta)
+        self.class_names = tuple(self.meta["classnames"])
         self.sizes = {"C": len(self.class_names)}
         self.unread = set(self.tensors)
 
@@ -118,6 +118,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _meta(path: Path) -> dict[str, Any]:
+    """What meta.json says; it must name the classes."""
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -126,11 +127,7 @@ def _meta(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(meta, dict):
         raise InputError(f"{path}: must be a JSON object")
-    return meta
-
-
-def _class_names(path: Path, meta: dict[str, Any]) -> tuple[str, ...]:
     names = meta.get("classnames")
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise InputError(f"{path}: classnames: must be a list of class names")
-    return tuple(names)
+    return meta
