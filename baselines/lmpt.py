@@ -90,9 +90,8 @@ class LMPT(Method):
         classify = losses.make(self.loss, labels, self.db_constants)
         embed = ClassSpecificEmbedding(labels.sum(0), self.margin, self.gamma)
         captions = normalised_eos(clip, train_set.captions)
-        with torch.no_grad():
-            image = normalised_features(run, train_set.images)
-            first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
+        image = normalised_features(run, train_set.images)
+        first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(losses.best_offset(first, labels, classify))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from benchmark.common.errors import InputError
@@ -53,10 +52,7 @@ def interpolate(positions: Tensor, grid: int) -> Tensor:
     old = round((len(positions) - 1) ** 0.5)
     if old == grid:
         return positions
-    first, places = positions[:1], positions[1:].unflatten(0, (old, old))
-    how = {"mode": "bicubic", "antialias": True, "align_corners": False}
-    image = F.interpolate(places.permute(2, 0, 1)[None], size=(grid, grid), **how)
-    return torch.cat([first, image[0].permute(1, 2, 0).flatten(0, 1)])
+    return resample_abs_pos_embed(positions[None], [grid, grid], [old, old])[0]
 
 
 def _parameter(old: nn.Parameter, grid: int) -> nn.Parameter:

@@ -81,7 +81,11 @@ def train(
         batches = torch.randperm(count, generator=order).split(recipe.batch_size)
         run.announce(batches[0])
         for indices, following in zip(batches, [*batches[1:], None], strict=True):
-            loss = _loss(loss_of, indices, following, run)
+            if following is not None:
+                run.announce(following)  # it is read meanwhile
+            with run.precision.step(run.device):
+                loss = loss_of(indices)
+            loss = loss.float() if run.precision.bf16 else loss
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -96,17 +100,6 @@ def train(
                 run.after_epoch(stage, epoch + 1)
     run.draws.clear()  # a later stage draws its own
     _put(parameters, average)
-
-
-def _loss(
-    loss_of: Callable[[Tensor], Tensor], indices: Tensor, following: Tensor | None, run: Run
-) -> Tensor:
-    """One batch's loss in the run's precision; the next batch is read meanwhile."""
-    if following is not None:
-        run.announce(following)
-    with run.precision.step(run.device):
-        loss = loss_of(indices)
-    return loss.float() if run.precision.bf16 else loss
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark import metrics
 from benchmark.data.images import ImageList
-from benchmark.diagnostics.check.findings import Doubtful, Wrong
+from benchmark.diagnostics.check.findings import Doubtful, Wrong, calling
 from benchmark.diagnostics.check.trials import Trial
 from benchmark.runner import predict
 
@@ -133,7 +133,8 @@ def local_scores(trial: Trial) -> str | None:
     """Score maps, where a method offers them, are (K, L, C), finite, and change no score."""
     test, classes = trial.subject.toy.test.images, len(trial.data.class_names)
     before = trial.scores(test)
-    found = trial.local_maps(ImageList(test.root, test.paths[:2]))
+    with calling("local_scores", trial.subject.cls):
+        found = trial.method.local_scores(ImageList(test.root, test.paths[:2]), trial.run)
     if found is None:
         return None
     shape = tuple(getattr(found, "shape", ()))

@@ -45,11 +45,6 @@ class Trial:
         with calling("predict", self.subject.cls):
             return self.method.predict(images, self.run)
 
-    def local_maps(self, images: ImageList) -> Any:
-        """What the method's local_scores returns; None without one."""
-        with calling("local_scores", self.subject.cls):
-            return self.method.local_scores(images, self.run)
-
     def scores(self, images: ImageList) -> np.ndarray:
         """Its checked scores, float32 (N, C), a copy; `Raised` if predict returns no such thing."""
         shape = (len(images), len(self.data.class_names))
