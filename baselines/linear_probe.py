@@ -124,10 +124,8 @@ class LinearProbe(Method):
         y = torch.from_numpy(train_set.labels).to(run.device)
         self.chosen = self.strength or self._choose(x, y)
         self.head = Head(x, y)
-        curve = self.head.fit(self.chosen, self.iterations)
-        run.curve += [
-            {"stage": "probe", "epoch": n, "loss": loss} for n, loss in enumerate(curve, 1)
-        ]
+        curve = enumerate(self.head.fit(self.chosen, self.iterations), 1)
+        run.curve += [{"stage": "probe", "epoch": n, "loss": loss} for n, loss in curve]
 
     def predict(self, images, run):
         return self.head(self._features(images, run)).sigmoid()

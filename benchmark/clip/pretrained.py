@@ -31,12 +31,10 @@ Entry = Mapping[str, Any]  # open_clip's own: url, hf_hub, mean, std, perhaps qu
 @cache
 def models() -> dict[str, dict[str, Any]]:
     """Each model's configuration: embed_dim, vision_cfg, text_cfg, perhaps quick_gelu."""
-    read = {}
-    for path in sorted((_folder() / "model_configs").glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if {"embed_dim", "vision_cfg", "text_cfg"} <= found.keys():
-            read[path.stem] = found
-    return read
+    paths = sorted((_folder() / "model_configs").glob("*.json"))
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    needed = {"embed_dim", "vision_cfg", "text_cfg"}
+    return {model: found for model, found in read.items() if needed <= found.keys()}
 
 
 def weights(model: str) -> dict[str, Entry]:

@@ -93,15 +93,12 @@ class Vectors:
 
     def _check(self, key: str, tensor: Tensor, shape: Sequence[int | str]) -> None:
         wanted = tuple(self.sizes.get(size, size) for size in shape)
-        fits = len(wanted) == tensor.ndim and all(
-            isinstance(size, str) or size == found
-            for size, found in zip(wanted, tensor.shape, strict=True)
-        )
-        if not fits:
+        pairs = list(zip(wanted, tensor.shape, strict=False))
+        fits = all(isinstance(size, str) or size == found for size, found in pairs)
+        if len(wanted) != tensor.ndim or not fits:
             text = ", ".join(map(str, wanted))
             raise self.error(key, f"shape {tuple(tensor.shape)}; expected ({text})")
-        named = zip(shape, tensor.shape, strict=True)
-        self.sizes |= {size: found for size, found in named if isinstance(size, str)}
+        self.sizes |= {size: found for size, found in pairs if isinstance(size, str)}
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
