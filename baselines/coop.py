@@ -78,8 +78,7 @@ class CoOp(Method):
         image = normalised_features(run, train_set.images)
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
-        with torch.no_grad():
-            first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
+        first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(losses.best_offset(first, labels, loss))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 

@@ -58,10 +58,16 @@ class Finetune(Method):
     augment: str = "none"
 
     def fit(self, train_set, run) -> None:
+        if self.head not in HEADS:
+            raise unknown("head of finetune", self.head, HEADS)
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = losses.make(self.loss, labels, self.db_constants)
         self.encoder, self.scale = run.clip.student(), run.clip.logit_scale
-        self._start(train_set, run, labels, loss)
+        text = template_features(run.clip, train_set.class_names, self.template)
+        weight = text if self.head == "text" else torch.zeros_like(text)
+        first = self.scale * normalised_features(run, train_set.images) @ weight.T
+        self.weight = nn.Parameter(weight)
+        self.offset = nn.Parameter(losses.best_offset(first, labels, loss) / self.scale)
         draw = run.training_pixels(train_set.images, self.augment)
 
         def loss_of(indices):
@@ -73,16 +79,6 @@ class Finetune(Method):
     @torch.no_grad()
     def predict(self, images, run):
         return torch.cat([self._logits(part) for part in picture_parts(run, images)])
-
-    def _start(self, train_set, run, labels: Tensor, loss) -> None:
-        """The head's first weight (C, D) and offset (C,)."""
-        if self.head not in HEADS:
-            raise unknown("head of finetune", self.head, HEADS)
-        text = template_features(run.clip, train_set.class_names, self.template)
-        self.weight = nn.Parameter(text if self.head == "text" else torch.zeros_like(text))
-        features = normalised_features(run, train_set.images)
-        first = self.scale * features @ self.weight.detach().T
-        self.offset = nn.Parameter(losses.best_offset(first, labels, loss) / self.scale)
 
     def _logits(self, images: Tensor) -> Tensor:
         """(B, C) of normalised pictures (B, 3, S, S)."""

@@ -122,12 +122,10 @@ class LinearProbe(Method):
             )
         x = self._features(train_set.images, run)
         y = torch.from_numpy(train_set.labels).to(run.device)
-        self.chosen = self.strength or self._choose(x, y, train_set.labels)
+        self.chosen = self.strength or self._choose(x, y)
         self.head = Head(x, y)
-        curve = self.head.fit(self.chosen, self.iterations)
-        run.curve += [
-            {"stage": "probe", "epoch": n, "loss": loss} for n, loss in enumerate(curve, 1)
-        ]
+        curve = enumerate(self.head.fit(self.chosen, self.iterations), 1)
+        run.curve += [{"stage": "probe", "epoch": n, "loss": loss} for n, loss in curve]
 
     def predict(self, images, run):
         return self.head(self._features(images, run)).sigmoid()
@@ -135,54 +133,43 @@ class LinearProbe(Method):
     def _features(self, images, run) -> Tensor:
         return torch.from_numpy(np.array(run.features(images))).to(run.device)
 
-    def _choose(self, x: Tensor, y: Tensor, labels: np.ndarray) -> float:
+    def _choose(self, x: Tensor, y: Tensor) -> float:
         """C by cross-validation; the exponents of ten are looked through as the class says."""
-        few = np.minimum(labels.sum(0), (1 - labels).sum(0))
-        if few.max() < 2:
+        labels = y.cpu().numpy()
+        if np.minimum(labels.sum(0), (1 - labels).sum(0)).max() < 2:
             return 0.316
         fold = folds(labels, self.folds)
+        held = [torch.from_numpy(fold == n).to(x.device) for n in range(self.folds)]
         tried: dict[float, float] = {}
-        heads = self._heads(x, y, fold)
+        heads = [Head(x[~rows], y[~rows]) for rows in held]
         for exponent in (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0):
-            tried[exponent] = self._score(heads, x, labels, fold, exponent)
+            tried[exponent] = self._score(heads, x, y, held, exponent)
             *_, before, last = 0.0, *tried.values()
             if max(before, last) < max(tried.values()):
                 break  # worse twice in turn, and the weaker, the longer a fit takes
         for step in (1.0, 0.5):
             best = _best(tried)
-            heads = self._heads(x, y, fold)
+            heads = [Head(x[~rows], y[~rows]) for rows in held]
             for exponent in (best - step, best + step):
                 if -6 <= exponent <= 6:
-                    tried[exponent] = self._score(heads, x, labels, fold, exponent)
+                    tried[exponent] = self._score(heads, x, y, held, exponent)
         return 10 ** _best(tried)
 
-    def _heads(self, x: Tensor, y: Tensor, fold: np.ndarray) -> list[Head]:
-        """A head at its start for each fold's other images."""
-        inside = [torch.from_numpy(fold != n).to(x.device) for n in range(self.folds)]
-        return [Head(x[rows], y[rows]) for rows in inside]
-
-    def _score(self, heads: list[Head], x: Tensor, labels, fold, exponent: float) -> float:
+    def _score(self, heads: list[Head], x: Tensor, y: Tensor, held, exponent: float) -> float:
         """Mean over folds and classes of the held-out average precision with C = 10^exponent.
 
+        held   for each head, fitted to the others, which images (N,) are held out
         The heads go on from where they are: called from strong to weak, that is near.
         """
+        from sklearn.metrics import average_precision_score
+
         found: list[float] = []
-        for number, head in enumerate(heads):
-            held = fold == number
+        for head, rows in zip(heads, held, strict=True):
             head.fit(10**exponent, self.iterations, _NEARLY)
-            scores = head(x[torch.from_numpy(held).to(x.device)])
-            found += _precisions(labels[held], scores.cpu().numpy())
+            seen = y[rows].any(0)  # classes of which there is something to be found
+            truth, scores = (z[:, seen].cpu().numpy() for z in (y[rows], head(x[rows])))
+            found += np.ravel(average_precision_score(truth, scores, average=None)).tolist()
         return float(np.mean(found))
-
-
-def _precisions(labels: np.ndarray, scores: np.ndarray) -> list[float]:
-    """Average precision of each class that the held-out images have."""
-    from sklearn.metrics import average_precision_score
-
-    return [
-        float(average_precision_score(labels[:, k], scores[:, k]))
-        for k in labels.any(0).nonzero()[0]
-    ]
 
 
 def _best(tried: dict[float, float]) -> float:

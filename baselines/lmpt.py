@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
-from benchmark.clip.text_features import normalised_eos
+from benchmark.clip.text_features import Texts
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
 from benchmark.method.inputs import normalised_features
@@ -89,10 +89,9 @@ class LMPT(Method):
         labels = torch.from_numpy(train_set.labels).to(run.device)
         classify = losses.make(self.loss, labels, self.db_constants)
         embed = ClassSpecificEmbedding(labels.sum(0), self.margin, self.gamma)
-        captions = normalised_eos(clip, train_set.captions)
-        with torch.no_grad():
-            image = normalised_features(run, train_set.images)
-            first = cosine_logits(image, self.encoder(self.learned), clip.logit_scale)
+        captions = F.normalize(Texts(clip, train_set.captions).eos, dim=-1)
+        image = normalised_features(run, train_set.images)
+        first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(losses.best_offset(first, labels, classify))
         draw = run.training_features(train_set.images, augment=self.augment, views=self.views)
 

@@ -89,10 +89,8 @@ class TaIDPT(Method):
 
         def loss_of(indices):
             tokens, there = texts.padded(indices)
-            text = self._text()
-            both = self._scores(
-                take_rows(whole, indices), tokens, text, self.text_temperature, there
-            )
+            said, temperature = take_rows(whole, indices), self.text_temperature
+            both = self._scores(said, tokens, self._text(), temperature, there)
             return sum(ranking(scores, take_rows(labels, indices), self.margin) for scores in both)
 
         recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")

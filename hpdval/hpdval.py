@@ -90,38 +90,17 @@ class HPDVAL(Settings):
         Returns the student's weights, which are what units share.
         """
         recipe, augment = self._first_recipe()
-        classify = self._classification(train_set, run, stage == "base" or self._episode)
         look = self._student_features(train_set.images, run, augment)
-        text = self._text()
-
-        def loss_of(indices):
-            features, target = look(indices)
-            loss = classify(features, text, indices)
-            if target is None:
-                return loss
-            distilled = equations.distillation(features[0], target)
-            return equations.first_objective(loss, distilled, self.distillation)
-
-        count = len(train_set.images)
-        train(self.image_tower.parameters(), loss_of, count, recipe, run, stage)
+        self._train(self.image_tower.parameters(), look, train_set, recipe, run, stage)
         return self.image_tower.state_dict()
 
     def _tune_prompts(self, train_set, run: Run) -> None:
         """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
-        classify = self._classification(train_set, run, self._episode)
         self._draw_contexts(train_set, run)
-        look = self.frozen_features(train_set.images, run)
-
-        def loss_of(indices):
-            text = self._text()
-            loss = classify(look(indices), text, indices)
-            consistent = self._consistent(text)
-            if consistent is None:
-                return loss
-            return equations.second_objective(loss, consistent, self.consistency)
-
+        drawn = self.frozen_features(train_set.images, run)
         recipe = Recipe.of(self, epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
-        train(self.contexts.values(), loss_of, len(train_set.images), recipe, run, "stage 2")
+        parameters = self.contexts.values()
+        self._train(parameters, lambda at: (drawn(at), None), train_set, recipe, run, "stage 2")
 
     def frozen_features(self, images, run: Run) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
@@ -132,22 +111,34 @@ class HPDVAL(Settings):
     def _train_jointly(self, train_set, run: Run) -> None:
         """Table V's one stage: L_cls + (L_kd + L_sc) / 2 over image tower and contexts."""
         recipe, augment = self._first_recipe()
-        classify = self._classification(train_set, run, self._episode)
         self._draw_contexts(train_set, run)
         look = self._student_features(train_set.images, run, augment)
+        parameters = [*self.image_tower.parameters(), *self.contexts.values()]
+        self._train(parameters, look, train_set, recipe, run, "joint")
+
+    def _train(self, parameters, look: Callable, train_set, recipe: Recipe, run: Run, stage: str):
+        """One stage: L_cls, plus L_kd where `look` gives a target and L_sc of a learned context.
+
+        look   from indices to the features (f_cls, f_j) and what f_cls is drawn to, or None
+        """
+        classify = self._classification(train_set, run, stage == "base" or self._episode)
 
         def loss_of(indices):
             features, target = look(indices)
             text = self._text()
-            loss = classify(features, text, indices)
-            distilled, consistent = 0, self._consistent(text)
-            if target is not None:
-                distilled = self.distillation * equations.distillation(features[0], target)
-            consistent = 0 if consistent is None else self.consistency * consistent
-            return equations.joint_objective(loss, distilled, consistent)
+            loss, consistent = classify(features, text, indices), self._consistent(text)
+            distilled = None if target is None else equations.distillation(features[0], target)
+            if stage == "joint":
+                terms = ((self.distillation, distilled), (self.consistency, consistent))
+                weighted = (0 if term is None else weight * term for weight, term in terms)
+                return equations.joint_objective(loss, *weighted)
+            if distilled is not None:
+                return equations.first_objective(loss, distilled, self.distillation)
+            if consistent is not None:
+                return equations.second_objective(loss, consistent, self.consistency)
+            return loss
 
-        parameters = [*self.image_tower.parameters(), *self.contexts.values()]
-        train(parameters, loss_of, len(train_set.images), recipe, run, "joint")
+        train(parameters, loss_of, len(train_set.images), recipe, run, stage)
 
     def _student_features(self, images, run: Run, augment: str) -> Callable:
         """From indices to the student's (f_cls, f_j), and the teacher's f_CLIP, None if unused.

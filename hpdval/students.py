@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.clip import image_features as clip_features
+from benchmark.clip import pretrained
 from benchmark.common import identity
-from benchmark.common.errors import InputError, unknown
+from benchmark.common.errors import InputError
 from benchmark.method import Run
 
 NAMES = ("clip", "imagenet", "imagenet-random")
@@ -26,10 +27,8 @@ def make(name: str, run: Run, local: str) -> nn.Module:
             weights and a new embedding into CLIP's feature space; "imagenet-random": the same
             without weights, for tests
     local   which local features will be asked for; of an ImageNet student there are "tokens" only
-    InputError for an unknown name, other local features, and weights that are not on this machine.
+    InputError for other local features, and for weights that are not on this machine.
     """
-    if name not in NAMES:
-        raise unknown("student", name, NAMES)
     if name == "clip":
         return run.clip.student()
     if local != "tokens":
@@ -59,11 +58,8 @@ def digest(name: str) -> str | None:
 
 def weights() -> Path:
     """The ImageNet weights in the hub cache of this machine; InputError if they are not there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(REPOSITORY, FILE)
-    if isinstance(found, str):
-        return Path(found)
+    if found := pretrained.cached({"hf_hub": f"{REPOSITORY}/{FILE}"}):
+        return found
     raise InputError(
         f"hyperparameter student: 'imagenet' needs {FILE} of huggingface.co/{REPOSITORY} in the "
         f"hub cache (HF_HOME, by default ~/.cache/huggingface): hf download {REPOSITORY} {FILE}"

@@ -57,11 +57,11 @@ def _report(cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bo
 
     given = ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "its defaults"
     print(f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {given}", flush=True)
-    traces: list[str] = []
-    found = examine.examine(cls, toy, settings, traces)
+    found = examine.examine(cls, toy, settings)
     print(findings.listing(found))
     if traceback:
-        print("".join(f"\n{trace}" for trace in dict.fromkeys(traces)), end="")
+        traces = dict.fromkeys(item.trace for item in found if item.trace)
+        print("".join(f"\n{trace}" for trace in traces), end="")
     return 1 if any(item.verdict == findings.WRONG for item in found) else 0
 
 

@@ -122,13 +122,12 @@ class FeatureStore:
         with contextlib.ExitStack() as files:
             for pixels in self._pictures(images, augment, view):
                 batch = self.normalise(torch.from_numpy(pixels))
-                views = image_features(self.clip.visual, batch, local)
-                for name, found in zip(("global", local), views, strict=True):
-                    if name not in wanted:
-                        continue
+                whole, places = image_features(self.clip.visual, batch, local)
+                for name, path in wanted.items():
+                    found = whole if name == "global" else places
                     if name not in arrays:
                         shape = (len(images), *found.shape[1:])
-                        built = _building(wanted[name], shape, self._type(name))
+                        built = _building(path, shape, self._type(name))
                         arrays[name] = files.enter_context(built)
                     arrays[name][start : start + len(found)] = found.float().cpu().numpy()
                 start += len(pixels)

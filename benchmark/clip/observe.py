@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 Observer = Callable[[str, Callable[[], Any]], Any]
 
-_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+# Where one is set, each such pass is `observer(encoder, call)`, which must return `call()`.
+observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 def observed(encoder: str) -> Callable[[Callable], Callable]:
@@ -19,21 +19,9 @@ def observed(encoder: str) -> Callable[[Callable], Callable]:
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
         def encode(*arguments: Any, **options: Any) -> Any:
-            observer = _observer.get()
-            if observer is None:
-                return function(*arguments, **options)
-            return observer(encoder, functools.partial(function, *arguments, **options))
+            call, watch = functools.partial(function, *arguments, **options), observer.get()
+            return watch(encoder, call) if watch else call()
 
         return encode
 
     return decorate
-
-
-@contextlib.contextmanager
-def observing(observer: Observer) -> Iterator[None]:
-    """In this block each such pass is `observer(encoder, call)`, which must return `call()`."""
-    token = _observer.set(observer)
-    try:
-        yield
-    finally:
-        _observer.reset(token)

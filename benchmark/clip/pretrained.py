@@ -12,7 +12,6 @@ import importlib
 import importlib.util
 import json
 import logging
-import os
 import sys
 import types
 import warnings
@@ -32,12 +31,10 @@ Entry = Mapping[str, Any]  # open_clip's own: url, hf_hub, mean, std, perhaps qu
 @cache
 def models() -> dict[str, dict[str, Any]]:
     """Each model's configuration: embed_dim, vision_cfg, text_cfg, perhaps quick_gelu."""
-    read = {}
-    for path in sorted((_folder() / "model_configs").glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if {"embed_dim", "vision_cfg", "text_cfg"} <= found.keys():
-            read[path.stem] = found
-    return read
+    paths = sorted((_folder() / "model_configs").glob("*.json"))
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    needed = {"embed_dim", "vision_cfg", "text_cfg"}
+    return {model: found for model, found in read.items() if needed <= found.keys()}
 
 
 def weights(model: str) -> dict[str, Entry]:
@@ -99,7 +96,7 @@ def download(entry: Entry) -> Path:
     from huggingface_hub.utils import get_session
 
     name, files = repository(entry)
-    with quiet(logging.ERROR), _no_progress_bar():
+    with quiet(logging.ERROR):
         try:
             get_session().head(hf_hub_url(name, files[0]), timeout=SECONDS)
         except Exception as error:  # each version of the client has kinds of its own
@@ -161,18 +158,3 @@ def quiet(level: int = logging.WARNING) -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """The hub client's progress bar only where someone watches."""
-    from huggingface_hub import utils
-
-    if utils.are_progress_bars_disabled() or (sys.stderr and os.isatty(2)):
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.clip.model import Clip
@@ -38,9 +37,6 @@ class Texts:
         self.tokens, self.lengths = torch.cat(parts), torch.cat(lengths)
         self.ends = self.lengths.cumsum(0) - 1
 
-    def __len__(self) -> int:
-        return len(self.lengths)
-
     @property
     def eos(self) -> Tensor:
         """Features of the whole texts (N, D), not normalised: what CLIP's encode_text gives."""
@@ -55,8 +51,3 @@ class Texts:
         filled = steps < long[:, None]
         place = (self.ends[indices] - long + 1)[:, None] + steps
         return self.tokens[place.where(filled, place[:, :1])], filled
-
-
-def normalised_eos(clip: Clip, texts: Sequence[str]) -> Tensor:
-    """Features (N, D) of whole texts at EOS, of length 1."""
-    return F.normalize(Texts(clip, texts).eos, dim=-1)

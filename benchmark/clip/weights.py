@@ -10,6 +10,7 @@ import torch
 from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.clip import pretrained
@@ -24,12 +25,11 @@ def load(backbone: Backbone) -> nn.Module:
 
     InputError, in one line, if the file cannot be read safely or is another model's.
     """
-    if backbone.weights is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return _build(backbone, "cpu")
-    model = _build(backbone, "cpu")
-    _fill(model, _read(backbone, "cpu"), backbone)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = _build(backbone, "cpu")
+    if backbone.weights is not None:
+        _fill(model, _read(backbone, "cpu"), backbone)
     return model
 
 
@@ -90,9 +90,9 @@ def _read(backbone: Backbone, device: str) -> dict[str, Tensor]:
 
 
 def _safetensors(path: Path, device: str) -> dict[str, Tensor]:
+    if device != "meta":
+        return load_file(path)
     with safe_open(path, framework="pt", device="cpu") as file:
-        if device != "meta":
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 

@@ -35,6 +35,10 @@ class MethodInfo:
     summary: str = ""  # the first line of its docstring
     file: str = ""
 
+    def __post_init__(self) -> None:  # JSON knows no tuples; as hyperparameters there are no lists
+        defaults = {k: tuple(v) if isinstance(v, list) else v for k, v in self.defaults.items()}
+        object.__setattr__(self, "defaults", defaults)
+
 
 def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
     """Each method there is, by name; InputError as `discovery.discover`.
@@ -51,10 +55,7 @@ def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
         text = json.dumps({name: dataclasses.asdict(one) for name, one in found.items()})
         with contextlib.suppress(OSError), files.atomic(stored) as temporary:
             temporary.write_text(text)
-    return {
-        name: dataclasses.replace(one, defaults=_tuples(one.defaults))
-        for name, one in found.items()
-    }
+    return found
 
 
 def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
@@ -64,18 +65,13 @@ def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
 def info(name: str, cls: type[Method]) -> MethodInfo:
     """What the class says of itself; InputError for defaults that no record can hold."""
     file = inspect.getfile(cls)
-    defaults = _tuples(discovery.hyperparameters(cls))
+    defaults = discovery.hyperparameters(cls)
     try:
         identity.canonical(defaults)
     except (TypeError, ValueError) as error:
         raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
     summary = (cls.__doc__ or "").strip().partition("\n")[0]
     return MethodInfo(name, cls.version, cls.deterministic, defaults, summary, file)
-
-
-def _tuples(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no tuples; as hyperparameters there are no lists."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in defaults.items()}
 
 
 def _sources() -> str:

@@ -74,20 +74,25 @@ def train(
         return
     optimiser = _optimiser(parameters, recipe)
     schedule = _schedule(optimiser, recipe, steps)
-    average = [p.detach().clone() for p in parameters] if recipe.ema else []
+    # What the training ends with: a moving average, or without one the parameters themselves.
+    average = [p.detach().clone() if recipe.ema else p.detach() for p in parameters]
     order = run.generator(f"batches {stage}")
     for epoch in range(recipe.epochs):
         losses = []
         batches = torch.randperm(count, generator=order).split(recipe.batch_size)
         run.announce(batches[0])
         for indices, following in zip(batches, [*batches[1:], None], strict=True):
-            loss = _loss(loss_of, indices, following, run)
+            if following is not None:
+                run.announce(following)  # it is read meanwhile
+            with run.precision.step(run.device):
+                loss = loss_of(indices)
+            loss = loss.float() if run.precision.bf16 else loss
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
             losses.append(loss.detach())
-            if average:
+            if recipe.ema:
                 torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
         mean = float(torch.stack(losses).mean())
         run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
@@ -95,32 +100,18 @@ def train(
             with _averaged(parameters, average):
                 run.after_epoch(stage, epoch + 1)
     run.draws.clear()  # a later stage draws its own
-    if average:
-        _put(parameters, average)
-
-
-def _loss(
-    loss_of: Callable[[Tensor], Tensor], indices: Tensor, following: Tensor | None, run: Run
-) -> Tensor:
-    """One batch's loss in the run's precision; the next batch is read meanwhile."""
-    if following is not None:
-        run.announce(following)
-    with run.precision.step(run.device):
-        loss = loss_of(indices)
-    return loss.float() if run.precision.bf16 else loss
+    _put(parameters, average)
 
 
 @contextlib.contextmanager
 def _averaged(parameters: list[nn.Parameter], average: list[Tensor]) -> Iterator[None]:
-    """The parameters' moving average in their place for a while, where there is one."""
-    own = [p.detach().clone() for p in parameters] if average else []
+    """The parameters' moving average in their place for a while; without one, themselves."""
+    own = [p.detach().clone() for p in parameters]
+    _put(parameters, average)
     try:
-        if average:
-            _put(parameters, average)
         yield
     finally:
-        if average:
-            _put(parameters, own)
+        _put(parameters, own)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from benchmark.common import files
 from benchmark.common.errors import InputError
@@ -37,15 +37,13 @@ def pack(folder: Path, to: Path) -> tuple[Path, int]:
     files.check_writable(target.path, f"--to {to}")
     if not same and files.file_times(target.records):
         raise InputError(f"{target.records}: these files would beat packed records; remove them")
-    _write(target.packed, "".join(map(_line, sorted(there, key=store.stem))).encode())
+    there.sort(key=store.stem)
+    lines = (json.dumps(record, allow_nan=False, separators=(",", ":")) for record in there)
+    _write(target.packed, "".join(f"{line}\n" for line in lines).encode())
     kept = source.report / _WITHOUT_SCORES
     if kept.is_file() and not same:
         _write(target.report / _WITHOUT_SCORES, kept.read_bytes())
     return target.packed, len(there)
-
-
-def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def _write(path: Path, content: bytes) -> None:

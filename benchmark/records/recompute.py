@@ -59,7 +59,11 @@ def recompute(folder: store.ResultsFolder, units: Sequence[Unit]) -> Outcome:
             same += 1
         else:
             replaced += 1
-            _replace(folder, unit, record | fields)
+            # Two labels may share a unit; the file has the name of the one it was computed for.
+            own = replace(unit, label=record["label"])
+            with files.claimed(folder.claim(unit)) as mine:
+                if mine:  # otherwise a worker computes the unit, and then writes a newer record
+                    store.write(folder, own, record | fields)
     return Outcome(same, replaced, without, tuple(wrong))
 
 
@@ -96,13 +100,3 @@ def _equal(old: float | None, new: float | None) -> bool:
     if old is None or new is None:
         return old is new
     return abs(old - new) <= TOLERANCE
-
-
-def _replace(folder: store.ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> None:
-    """Write the record unless a worker computes the unit, which then writes a newer one.
-
-    Two labels may share a unit, and the file has the name of the one that it was computed for.
-    """
-    with files.claimed(folder.claim(unit)) as mine:
-        if mine:
-            store.write(folder, replace(unit, label=record["label"]), record)

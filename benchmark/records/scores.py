@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,13 +76,8 @@ def write_scores(
     name = _truth_name(task)
     _write_truth(folder / "scores" / name, task)
     tensors = {"scores": np.ascontiguousarray(scores, "<f4")}
-    about = {
-        "key": record["key"],
-        "task": record["task"],
-        "split_sha256": record["split_sha256"],
-        "kind": kind,
-        "truth": name,
-    }
+    about = {field: record[field] for field in ("key", "task", "split_sha256")}
+    about |= {"kind": kind, "truth": name}
     if isinstance(maps, Maps):
         tensors["maps"] = np.ascontiguousarray(maps.values, "<f2")
         about["images"] = json.dumps(maps.images.tolist())
@@ -99,7 +94,7 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> np.ndarray | None:
     folder   results/<suite>/<scale>, in which the record lies
     Scores that are not those of which the record has the hash are told of and count as missing.
     """
-    found = _tensor(folder, record, "scores")
+    found = _read(folder, record, lambda file: file.get_tensor("scores"))
     if found is not None and digest(found) != record[FIELD]:
         return _unreadable(path_of(folder, record), ValueError(f"not those of the {FIELD}"))
     return found
@@ -122,7 +117,7 @@ def read_maps(folder: Path, record: Mapping[str, Any]) -> Maps | None:
     about = read_metadata(folder, record)
     if about is None or "images" not in about:
         return None
-    values = _tensor(folder, record, "maps")
+    values = _read(folder, record, lambda file: file.get_tensor("maps"))
     if values is None:
         return None
     return Maps(np.array(json.loads(about["images"]), np.int64), values.astype(np.float32))
@@ -133,21 +128,7 @@ def read_metadata(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | N
 
     `maps_reason` says why a method that has local scores left none.
     """
-    from safetensors import safe_open
-
-    if not record.get(FIELD):
-        return None
-    path = path_of(folder, record)
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            about = file.metadata() or {}
-        if about.get("key") != record["key"]:
-            raise ValueError(f"has the scores of another unit, {about.get('key', 'unnamed')[:16]}")
-        return about
-    except Exception as error:
-        return _unreadable(path, error)
+    return _read(folder, record, lambda file: file.metadata())
 
 
 def path_of(folder: Path, record: Mapping[str, Any]) -> Path:
@@ -155,15 +136,18 @@ def path_of(folder: Path, record: Mapping[str, Any]) -> Path:
     return Path(folder) / "scores" / f"{store.stem(record)}.safetensors"
 
 
-def _tensor(folder: Path, record: Mapping[str, Any], name: str) -> np.ndarray | None:
+def _read(folder: Path, record: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
+    """`take` of the record's opened file; None without one that is the record's own."""
     from safetensors import safe_open
 
-    if read_metadata(folder, record) is None:
+    if not record.get(FIELD) or not (path := path_of(folder, record)).is_file():
         return None
-    path = path_of(folder, record)
     try:
         with safe_open(str(path), framework="numpy") as file:
-            return file.get_tensor(name)
+            key = (file.metadata() or {}).get("key", "unnamed")
+            if key != record["key"]:
+                raise ValueError(f"has the scores of another unit, {key[:16]}")
+            return take(file)
     except Exception as error:
         return _unreadable(path, error)
 
@@ -186,17 +170,12 @@ def _write_truth(path: Path, task: Task) -> None:
 
     if path.exists():
         return
-    what = truth_of(task)
-    about = {
-        "task": task.name,
-        "split_sha256": task.split_sha256,
-        "paths": json.dumps(what.paths),
-        "class_names": json.dumps(what.class_names),
-        "groups": json.dumps(what.groups),
-        "redraw": json.dumps(what.redraw),
-    }
+    what = vars(truth_of(task)).copy()
+    labels = {"labels": what.pop("labels")}
+    about = {"task": task.name, "split_sha256": task.split_sha256}
+    about |= {name: json.dumps(value) for name, value in what.items()}
     with files.atomic(path) as temporary:
-        save_file({"labels": what.labels}, str(temporary), metadata=about)
+        save_file(labels, str(temporary), metadata=about)
 
 
 @functools.lru_cache(maxsize=16)

@@ -98,53 +98,32 @@ def stem(unit: Unit | Mapping[str, Any]) -> str:
 
 
 def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
-    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field."""
-    path = folder.record(unit)
-    _replace(path, record)
-    folder.error(unit).unlink(missing_ok=True)
-    return path
+    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field.
 
-
-def write_error(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
-    """Store why the unit failed; it is tried again next time."""
-    path = folder.error(unit)
-    _replace(path, record)
-    return path
-
-
-def _replace(path: Path, record: Mapping[str, Any]) -> None:
+    One of status "failed" says why the unit is to be tried again next time.
+    """
+    failed = record["status"] == "failed"
+    path = folder.error(unit) if failed else folder.record(unit)
     text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    if not failed:
+        folder.error(unit).unlink(missing_ok=True)
+    return path
 
 
-class BadRecord(ValueError):
-    """A file or line among the records that is none; the message is one line."""
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The record in a file, or BadRecord if it is cut off or was never one."""
-    try:
-        return _parsed(path.read_bytes(), str(path))
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _parsed(content: bytes, where: str) -> dict[str, Any]:
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The record that the bytes are; ValueError, which says why, if they are cut off or none."""
     try:
         record = json.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise _unreadable(where, error) from None
+    except ValueError as error:
+        raise ValueError(f"not readable as JSON ({error})") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise BadRecord(f"{where}: not a record of schema {SCHEMA}; treated as missing")
+        raise ValueError(f"not a record of schema {SCHEMA}")
     for name, kind in _NEEDED.items():
         if not isinstance(record.get(name), kind):
-            raise BadRecord(f"{where}: field '{name}' is missing; treated as missing")
+            raise ValueError(f"field '{name}' is missing")
     return record
-
-
-def _unreadable(where: Path | str, error: Exception) -> BadRecord:
-    return BadRecord(f"{where}: not readable as JSON ({error}); treated as missing")
 
 
 @functools.cache
@@ -170,16 +149,16 @@ def _read(path: str, complain: Callable[[str], None]) -> Iterator[tuple[str, dic
     try:
         parts = {path: Path(path).read_bytes()}
     except OSError as error:
-        complain(str(_unreadable(path, error)))
+        complain(f"{path}: not readable as JSON ({error}); treated as missing")
         return
     if path.endswith(PACKED):
         lines = parts[path].splitlines()
         parts = {f"{path}:{number}": line for number, line in enumerate(lines, 1)}
     for name, content in parts.items():
         try:
-            yield name, _parsed(content, name)
-        except BadRecord as bad:
-            complain(str(bad))
+            yield name, _parsed(content)
+        except ValueError as error:
+            complain(f"{name}: {error}; treated as missing")
 
 
 @dataclass

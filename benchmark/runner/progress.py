@@ -52,7 +52,7 @@ class Progress:
 
     def update(self) -> None:
         """Read what was recorded since the last call and show it."""
-        seen, total = self.done + self.failed, len(self.units)
+        seen, total = sum(self.counts()), len(self.units)
         start = "\r\x1b[2K" if self.terminal else ""
         for record in self.records.scan():
             if record["key"] in self.units:
@@ -64,23 +64,19 @@ class Progress:
             self.stream.write(f"{start}{self.line()}")
         self.stream.flush()
 
-    @property
-    def done(self) -> int:
-        """How many units have a record."""
-        return sum(key in self.records.done for key in self.units)
-
-    @property
-    def failed(self) -> int:
-        """How many units failed in this run and have no record."""
-        return sum(k in self.records.failed and k not in self.records.done for k in self.units)
+    def counts(self) -> tuple[int, int]:
+        """How many units have a record, and how many failed in this run and have none."""
+        done = self.units.keys() & self.records.done.keys()
+        return len(done), len(self.units.keys() & self.records.failed.keys() - done)
 
     def line(self) -> str:
         """`37/96 units done, 1 failed | 3:12 elapsed, about 5:40 left`."""
-        failed = f", {self.failed} failed" if self.failed else ""
+        done, failed = self.counts()
+        broken = f", {failed} failed" if failed else ""
         left = self.seconds_left()
         rest = "" if left is None else f", about {clock(left)} left"
         elapsed = clock(time.monotonic() - self.began)
-        return f"{self.done}/{len(self.units)} units done{failed} | {elapsed} elapsed{rest}"
+        return f"{done}/{len(self.units)} units done{broken} | {elapsed} elapsed{rest}"
 
     def seconds_left(self) -> float | None:
         """From the seconds of finished units, most similar first; None before there is any."""

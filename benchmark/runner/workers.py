@@ -143,5 +143,5 @@ def one(job: Job, unit: Unit, workspace: Workspace) -> bool:
     except Busy:
         return False
     except Exception as error:
-        store.write_error(job.folder, unit, head | record.failed(unit, error, job.origin))
+        store.write(job.folder, unit, head | record.failed(unit, error, job.origin))
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,17 +51,12 @@ class Workspace:
         self.classes: dict[str, type[Method]] = discover(list(self.plugins))
         self.clips: dict[int | None, model.Clip] = {}  # by image side; None: the model's own
         self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not
-        self.tasks: dict[tuple[str, int | None], tasks.Task] = {}
+        self.load_task = functools.lru_cache(_TASKS_KEPT)(tasks.load)
         self.broken: dict[str, Exception] = {}  # stages that failed here: not tried again
 
     def task(self, unit: Unit) -> tasks.Task:
         """The unit's task, kept for the next units."""
-        at = (unit.task, unit.episode)
-        if at not in self.tasks:
-            while len(self.tasks) >= _TASKS_KEPT:
-                del self.tasks[next(iter(self.tasks))]
-            self.tasks[at] = tasks.load(unit.task, unit.scale, self.root, unit.episode)
-        return self.tasks[at]
+        return self.load_task(unit.task, unit.scale, self.root, unit.episode)
 
     def store(self, preprocess: str = CLIP.name, half: bool = False) -> FeatureStore:
         """The preprocessing's features, local ones in `half` the bits; one CLIP an image size."""

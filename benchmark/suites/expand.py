@@ -60,10 +60,9 @@ def expand(
             settings, own = _settings(entry, method, task, suite, known.scale)
             if task.episodes is not None:
                 seeds_and_episodes = [(FEW_SHOT_SEED, n + 1) for n in range(suite.episodes)]
-            elif method.deterministic:
-                seeds_and_episodes = [(suite.seeds[0], None)]
             else:
-                seeds_and_episodes = [(seed, None) for seed in seeds or suite.seeds]
+                own_seeds = suite.seeds if method.deterministic else seeds or suite.seeds
+                seeds_and_episodes = [(seed, None) for seed in own_seeds]
             units += [
                 Unit(
                     task=task.name,

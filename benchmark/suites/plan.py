@@ -67,8 +67,6 @@ class Plan:
 
 def make(choice: Choice) -> Plan:
     """The plan of a run; InputError if the suite or a flag is wrong, before any work is done."""
-    if choice.data_root is not None and not choice.data_root.is_dir():
-        raise InputError(f"--data-root {choice.data_root}: no such folder; see --help")
     whole = load.load_suite(choice.suite)
     methods = registry.methods(choice.plugins)
     whole = replace(whole, methods=whole.methods + _added(whole, methods, choice))

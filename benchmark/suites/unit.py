@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,9 +33,8 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """sha256 of what the unit is: no label, path, device, date, worker or suite name."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         usual = {"label", "preprocess", "precision"}
-        identity = {name: value for name, value in fields.items() if name not in usual}
+        identity = {name: value for name, value in vars(self).items() if name not in usual}
         identity |= {"hyperparameters": dict(self.hyperparameters), **self.unusual}
         return hashlib.sha256(canonical(identity).encode()).hexdigest()
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.lmpt import LMPT, ClassSpecificEmbedding
-from benchmark.clip.text_features import Texts, normalised_eos
+from benchmark.clip.text_features import Texts
 from benchmark.data import tasks
 from tests.helpers import drawn_images, prompt_task
 
@@ -70,7 +70,7 @@ def test_it_finds_the_hidden_context():
 
 def test_the_embedding_loss_draws_prompts_to_the_captions_of_their_class():
     toy, data = prompt_task.under_hidden()
-    told = normalised_eos(toy.clip, data.captions)
+    told = F.normalize(Texts(toy.clip, data.captions).eos, dim=-1)
     labels = torch.from_numpy(data.labels)
 
     def gap(weight: float) -> float:

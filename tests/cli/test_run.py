@@ -351,7 +351,7 @@ def test_progress_is_one_line_on_a_terminal(world):
     failure = json.loads(next(iter(world.records.glob("*_s1_*.json"))).read_text())
     other = next(u for u in made.units if u.episode == 2)
     failure |= {"key": other.key, "status": "failed", "error": "ValueError: oh"}
-    store.write_error(records.folder, other, failure)
+    store.write(records.folder, other, failure)
     progress.update()
     assert "voc-fs-1 prior episode 2: FAILED: ValueError: oh\n" in stream.getvalue()
     assert "2/4 units done, 1 failed" in stream.getvalue()

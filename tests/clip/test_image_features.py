@@ -11,7 +11,7 @@ from benchmark.data import preprocessing
 from tests.helpers import drawn_images, toy_models
 
 
-def test_image_views_agree_with_open_clip_and_with_each_other():
+def test_image_features_agree_with_open_clip_and_with_each_other():
     clip = drawn_images.miniature_clip()
     pictures = torch.randint(0, 255, (3, 3, 96, 96), dtype=torch.uint8)
     images = preprocessing.CLIP.normalised(pictures, clip.mean, clip.std)

@@ -1,4 +1,4 @@
-"""benchmark/clip/model.py, positions.py: one frozen model, at its own image size and at another."""
+"""The frozen model: clip/model.py, and position_embedding.py for images of another size."""
 
 from __future__ import annotations
 

@@ -124,9 +124,9 @@ def test_a_watched_fit_leaves_nothing_behind(cases, tmp_path):
     ready, _ = cases["dualcoop"]
     seen = step_timer.StepTimer("cpu", 1)
     with seen:
-        assert observe._observer.get() == seen._encode
+        assert observe.observer.get() == seen._encode
     ready.steps("plain", tmp_path, 1)
-    assert observe._observer.get() is None and not ready.clip.plain_text
+    assert observe.observer.get() is None and not ready.clip.plain_text
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
     optimiser.step()  # no hook of an earlier watch is called
 

@@ -105,7 +105,7 @@ def test_a_record_file_beats_the_line_of_its_key(tmp_path):
 
 def test_a_failure_hides_no_line_and_a_damaged_file_neither(tmp_path, capsys):
     folder = packed(tmp_path, FIRST, SECOND)
-    store.write_error(folder, FIRST, record(FIRST, status="failed"))
+    store.write(folder, FIRST, record(FIRST, status="failed"))
     folder.record(SECOND).write_text("{")
     assert [r["status"] for r in store.load(folder.path)] == ["done", "done"]
     assert set(scanned(folder).done) == {FIRST.key, SECOND.key}
@@ -147,7 +147,7 @@ def test_only_a_changed_file_is_read_again(tmp_path, monkeypatch):
 
 def test_force_counts_the_lines_of_its_units_as_absent(tmp_path):
     folder = packed(tmp_path, *UNITS)
-    store.write_error(folder, THIRD, record(THIRD, status="failed"))
+    store.write(folder, THIRD, record(THIRD, status="failed"))
     assert list(store.outdated(folder)) == [str(folder.error(THIRD))]
     stale = store.outdated(folder, {FIRST.key, THIRD.key})
     found = scanned(folder, stale=stale)
@@ -184,7 +184,7 @@ def test_a_recomputed_record_becomes_a_file(tmp_path):
     path, _ = pack(source.path, tmp_path / "to")
     before = path.read_bytes()
     assert recompute.recompute(folder, [unit]).replaced == 1 and path.read_bytes() == before
-    assert store.read(folder.record(unit))["metrics"] == fields["metrics"]
+    assert json.loads(folder.record(unit).read_text())["metrics"] == fields["metrics"]
     assert [r["metrics"] for r in store.load(folder.path)] == [fields["metrics"]]
     assert recompute.recompute(folder, [unit]).same == 1
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_packed_is_one_line_and_nothing_is_written(tmp_path, caps
         wanted = tmp_path / "none"
     elif case == "failures":
         shutil.rmtree(source.records)
-        store.write_error(source, FIRST, record(FIRST, status="failed"))
+        store.write(source, FIRST, record(FIRST, status="failed"))
     elif case == "all results":
         wanted = tmp_path / "source"
     elif case == "two suites":

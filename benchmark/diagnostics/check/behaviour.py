@@ -9,11 +9,21 @@ import numpy as np
 
 from benchmark import metrics
 from benchmark.data.images import ImageList
-from benchmark.diagnostics.check.findings import Doubtful, Wrong
+from benchmark.diagnostics.check.findings import Doubtful, Wrong, calling
 from benchmark.diagnostics.check.trials import Trial
 from benchmark.runner import predict
 
 _ROUNDING = 1e-3  # of the scores' spread: what other batch sizes may change
+
+
+def only_training_data(trial: Trial) -> str:
+    """The fit read no test file, and did not change the labels that it was given."""
+    if trial.opened:
+        remedy = "learn from train.images alone; no test file may be read before predict"
+        raise Wrong(f"fit opened {sorted(trial.opened)[0]}", remedy)
+    if not np.array_equal(trial.data.labels, trial.subject.toy.train.labels):
+        raise Wrong("fit changes train.labels", "copy them: train.labels.copy()")
+    return "fit opened no test file and left the labels as they were"
 
 
 def scores(trial: Trial) -> str:
@@ -123,7 +133,8 @@ def local_scores(trial: Trial) -> str | None:
     """Score maps, where a method offers them, are (K, L, C), finite, and change no score."""
     test, classes = trial.subject.toy.test.images, len(trial.data.class_names)
     before = trial.scores(test)
-    found = trial.local_maps(ImageList(test.root, test.paths[:2]))
+    with calling("local_scores", trial.subject.cls):
+        found = trial.method.local_scores(ImageList(test.root, test.paths[:2]), trial.run)
     if found is None:
         return None
     shape = tuple(getattr(found, "shape", ()))

@@ -61,33 +61,29 @@ def hyperparameters(cls: type[Method]) -> str:
     except InputError as error:
         remedy = "a default must be a number, a text, a bool, None or a list"
         raise Wrong(str(error), remedy) from error
-    if faults := list(_not_stored(cls, defaults)):
+    if faults := _not_stored(cls, defaults):
         raise Wrong(*faults[0], *faults[1:])
     return f"{len(defaults)}, stored as they are given" if defaults else "none"
 
 
-def _not_stored(cls: type[Method], defaults: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _not_stored(cls: type[Method], defaults: dict[str, Any]) -> list[tuple[str, str]]:
     """What `__init__` does beside storing; values other than the defaults show it best."""
     others = {name: _other(value) for name, value in defaults.items()}
-    reported: set[str] = set()
+    faults: dict[str, tuple[str, str]] = {}  # the first of each hyperparameter
     for values in (defaults, others):
         with calling(f"__init__ with {json.dumps(values)[:200]}", cls):
             held = vars(cls(**values))
         for name, value in values.items():
-            if name in reported:
-                continue
+            remedy = f"write `self.{name} = {name}`"
             if name not in held:
-                reported.add(name)
-                yield f"{name} is not stored", f"write `self.{name} = {name}`"
+                faults.setdefault(name, (f"{name} is not stored", remedy))
             elif held[name] != value or type(held[name]) is not type(value):
-                reported.add(name)
                 text = f"given {name}={value!r}, it stores {held[name]!r}"
-                yield text, f"write `self.{name} = {name}`; compute from it in fit"
-        more = sorted(held.keys() - values.keys())
-        if more:
+                faults.setdefault(name, (text, f"{remedy}; compute from it in fit"))
+        if more := sorted(held.keys() - values.keys()):
             remedy = "set them in fit: a method is made anew for each unit, from its settings alone"
-            yield f"__init__ also sets {', '.join(more)}", remedy
-            return  # the second set of values would say it again
+            return [*faults.values(), (f"__init__ also sets {', '.join(more)}", remedy)]
+    return list(faults.values())
 
 
 def _other(value: Any) -> Any:

@@ -15,14 +15,12 @@ def base_stage(subject: Subject) -> str | None:
 
     The base stage's classes are others than the episode's, and of another number.
     """
-    if not has_base(subject.make(**subject.with_base())):
+    if not has_base(subject.make(base=True)):
         return None
     state = subject.based().tensors
     if not state:
-        raise Wrong(
-            "state() is empty after fit_base",
-            "return what the base stage learned, as tensors by name",
-        )
+        remedy = "return what the base stage learned, as tensors by name"
+        raise Wrong("state() is empty after fit_base", remedy)
     bad = [name for name, value in state.items() if not torch.isfinite(value.float()).all()]
     if bad:
         raise Wrong(f"state() is not finite: {', '.join(bad)}", "see why the loss diverges")

@@ -19,12 +19,13 @@ class Finding:
     verdict: str
     text: str
     remedy: str = ""
+    trace: str = ""  # the traceback of what the method's own code raised
 
 
 class Wrong(Exception):
     """Raised by a check: what breaks the contract, and how to mend it; once or more."""
 
-    verdict = WRONG
+    verdict, trace = WRONG, ""
 
     def __init__(self, text: str, remedy: str, *others: tuple[str, str]) -> None:
         super().__init__(text)
@@ -45,19 +46,11 @@ class Raised(Wrong):
         reason = " ".join(str(error).split())[:300]
         text = f"{what} raised {type(error).__name__}{f': {reason}' if reason else ''}"
         remedy = "mend the error; --traceback shows the whole of it"
-        super().__init__(text + _place(error, cls), remedy)
+        file, frames = inspect.getfile(cls), traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        place = f" (line {lines[-1]} of {file})" if lines else ""  # innermost in the method's file
+        super().__init__(text + place, remedy)
         self.trace = "".join(traceback.format_exception(error))
-
-
-def _place(error: Exception, cls: type) -> str:
-    """` (line 12 of my_method.py)`: the innermost line of the method's own file."""
-    try:
-        file = inspect.getfile(cls)
-    except (OSError, TypeError):
-        return ""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == file]
-    return f" (line {lines[-1]} of {file})" if lines else ""
 
 
 @contextlib.contextmanager

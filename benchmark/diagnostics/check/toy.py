@@ -70,13 +70,12 @@ class Toy:
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         self.folder, self.device = folder, device
-        places = {name: folder / name for name in ("train", "test")}
-        for place in places.values():
-            place.mkdir(parents=True, exist_ok=True)
-        self.train = images(places["train"], 30)
-        self.test = images(places["test"], 15, seed=1)
-        self.episodes = tuple(images(places["train"], 6, seed) for seed in (2, 3))
-        self.base = images(places["train"], 10, 4, BASE_CLASSES)
+        for part in ("train", "test"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        self.train = images(folder / "train", 30)
+        self.test = images(folder / "test", 15, seed=1)
+        self.episodes = tuple(images(folder / "train", 6, seed) for seed in (2, 3))
+        self.base = images(folder / "train", 10, 4, BASE_CLASSES)
 
     def run(self, identity: str) -> Run:
         """A fresh Run; all share one cache of features."""

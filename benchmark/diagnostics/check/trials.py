@@ -14,6 +14,7 @@ import torch
 
 from benchmark.common import seeding
 from benchmark.data.images import ImageList, LabelledImages
+from benchmark.diagnostics.check import guards
 from benchmark.diagnostics.check.findings import calling
 from benchmark.diagnostics.check.toy import Toy
 from benchmark.method.base import Method
@@ -27,23 +28,22 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass
 class Trial:
-    """A fitted method with the Run and the data (labels of its own) that it was fitted with."""
+    """A fitted method with the Run and the data (labels of its own) that it was fitted with.
+
+    `opened` are the test files that its fit has opened.
+    """
 
     subject: Subject
     data: LabelledImages
     method: Method
     run: Run
     seconds: float
+    opened: set[str]
 
     def predict(self, images: ImageList) -> Any:
         """What the method's predict returns, whatever that is."""
         with calling("predict", self.subject.cls):
             return self.method.predict(images, self.run)
-
-    def local_maps(self, images: ImageList) -> Any:
-        """What the method's local_scores returns; None without one."""
-        with calling("local_scores", self.subject.cls):
-            return self.method.local_scores(images, self.run)
 
     def scores(self, images: ImageList) -> np.ndarray:
         """Its checked scores, float32 (N, C), a copy; `Raised` if predict returns no such thing."""
@@ -61,10 +61,11 @@ class Subject:
     toy: Toy
     base_state: State | None = None
 
-    def make(self, **more: Any) -> Method:
-        """A new method; `more` settings beside the subject's."""
+    def make(self, base: bool = False) -> Method:
+        """A new method; `base` switches on its base stage, where a hyperparameter does that."""
+        switched = {"base": True} if base and "base" in hyperparameters(self.cls) else {}
         with calling("__init__", self.cls):
-            return self.cls(**{**self.settings, **more})
+            return self.cls(**{**self.settings, **switched})
 
     def fitted(
         self,
@@ -79,16 +80,16 @@ class Subject:
         chance     from which seed the global generators start
         start      a base state for `load_state`; with one the base stage is switched on
         """
-        method = self.make(**self.with_base() if start is not None else {})
+        method = self.make(base=start is not None)
         data = dataclasses.replace(data, labels=data.labels.copy())  # which fit may spoil
         run = self.run(identity, chance)
         if start is not None:
             with calling("load_state", self.cls):
                 method.load_state(dict(start))
-        began = time.perf_counter()
-        with calling("fit", self.cls):
+        began, opened = time.perf_counter(), set()
+        with guards.test_files(self.toy.test.images.root, opened), calling("fit", self.cls):
             method.fit(data, run)
-        return Trial(self, data, method, run, time.perf_counter() - began)
+        return Trial(self, data, method, run, time.perf_counter() - began, opened)
 
     def run(self, identity: str, chance: int = 0) -> Run:
         """A fresh Run; the global generators start from the seed `chance`."""
@@ -96,15 +97,11 @@ class Subject:
         seeding.seed_everything(chance)
         return run
 
-    def with_base(self) -> dict[str, bool]:
-        """What switches a method's base stage on: a hyperparameter `base`, where it has one."""
-        return {"base": True} if "base" in hyperparameters(self.cls) else {}
-
     def based(self) -> checkpoints.Checkpoint:
         """The state that the base stage leaves, stored and read again as the harness does."""
 
         def build() -> checkpoints.Checkpoint:
-            method, run = self.make(**self.with_base()), self.run("base")
+            method, run = self.make(base=True), self.run("base")
             with calling("fit_base", self.cls):
                 method.fit_base(self.toy.base, run)
             with calling("state", self.cls):

@@ -119,7 +119,7 @@ def hpdval_released(vectors: Vectors) -> Iterator[Ours]:
     template = encode_template(clip, vectors.class_names, preset.template)
     yield "template text features", "io.template_text_features", template
     contexts = {view: model.context(vectors, f"io.ctx_{view}") for view in ("global", "local")}
-    alpha, k = vectors.constant(("alpha",), ALPHA), _share(vectors)
+    alpha, k = vectors.constant("alpha", ALPHA), _share(vectors)
     for road, encode in model.roads(clip, vectors, *contexts.values()):
         text = equations.hierarchical_prompts(encode, contexts, template)
         inputs = whole, patches, text["global"], text["local"], alpha, k
@@ -148,7 +148,7 @@ def _released_losses(vectors: Vectors, preset: HPDVALReleased, score: Tensor) ->
 
 def _share(vectors: Vectors) -> float:
     """The k of the paper's 196 patches that is the file's k of its own number of patches."""
-    k, patches = vectors.constant(("top_k", "topk", "k"), TOP_K), vectors.sizes["L"]
+    k, patches = vectors.constant("top_k", TOP_K), vectors.sizes["L"]
     if k not in range(1, patches + 1):
         raise vectors.error("top_k", f"{k:g} must be a whole number from 1 to {patches} patches")
     return k * equations.PAPER_PATCHES / patches

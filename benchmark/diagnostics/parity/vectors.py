@@ -31,7 +31,7 @@ class Vectors:
         self.path = folder / name
         self.meta = _meta(folder / META)
         self.tensors, self.notes = _read(self.path)
-        self.class_names = _class_names(folder / META, self.meta)
+        self.class_names = tuple(self.meta["classnames"])
         self.sizes = {"C": len(self.class_names)}
         self.unread = set(self.tensors)
 
@@ -66,18 +66,21 @@ class Vectors:
             raise self.error(found[1].string, f"one too many beside {found[0].string}")
         return found[0]
 
-    def constant(self, names: Sequence[str], default: float) -> float:
-        """A number by any of its names: from a tensor io.NAME, the file's metadata or meta.json.
+    def constant(self, name: str, default: float) -> float:
+        """A number: from the tensor io.NAME, the file's metadata or meta.json, in this order.
 
         The default, the README's, counts only where none of them has it.
         """
-        for name in names:
-            if f"io.{name}" in self.tensors:
-                return float(self.scalar(f"io.{name}"))
-            for place in (self.notes, self.meta):
-                if name in place:
-                    return self._number(name, place[name])
-        return default
+        if f"io.{name}" in self.tensors:
+            return float(self.scalar(f"io.{name}"))
+        value = (self.meta | self.notes).get(name, default)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(name, f"{value!r} is not a number")
+        return number
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors w.*, as float32, without that prefix."""
@@ -90,24 +93,12 @@ class Vectors:
 
     def _check(self, key: str, tensor: Tensor, shape: Sequence[int | str]) -> None:
         wanted = tuple(self.sizes.get(size, size) for size in shape)
-        fits = len(wanted) == tensor.ndim and all(
-            isinstance(size, str) or size == found
-            for size, found in zip(wanted, tensor.shape, strict=True)
-        )
-        if not fits:
+        pairs = list(zip(wanted, tensor.shape, strict=False))
+        fits = all(isinstance(size, str) or size == found for size, found in pairs)
+        if len(wanted) != tensor.ndim or not fits:
             text = ", ".join(map(str, wanted))
             raise self.error(key, f"shape {tuple(tensor.shape)}; expected ({text})")
-        named = zip(shape, tensor.shape, strict=True)
-        self.sizes |= {size: found for size, found in named if isinstance(size, str)}
-
-    def _number(self, name: str, value: Any) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise self.error(name, f"{value!r} is not a number")
-        return number
+        self.sizes |= {size: found for size, found in pairs if isinstance(size, str)}
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -124,6 +115,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _meta(path: Path) -> dict[str, Any]:
+    """What meta.json says; it must name the classes."""
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -132,11 +124,7 @@ def _meta(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(meta, dict):
         raise InputError(f"{path}: must be a JSON object")
-    return meta
-
-
-def _class_names(path: Path, meta: dict[str, Any]) -> tuple[str, ...]:
     names = meta.get("classnames")
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise InputError(f"{path}: classnames: must be a list of class names")
-    return tuple(names)
+    return meta

@@ -43,7 +43,7 @@ class StepTimer(contextlib.ExitStack):
         self._done, self._part = 0, None  # no part: before the loop; "" after it
 
     def __enter__(self) -> StepTimer:
-        self.enter_context(observe.observing(self._encode))
+        self.callback(observe.observer.reset, observe.observer.set(self._encode))
         self.callback(optimizer.register_optimizer_step_pre_hook(self._before).remove)
         self.callback(optimizer.register_optimizer_step_post_hook(self._after).remove)
         return super().__enter__()

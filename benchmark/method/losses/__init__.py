@@ -31,14 +31,16 @@ __all__ = [
 ]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-# Losses of logits and labels alone; the others know the training set's class counts.
-_PLAIN: dict[str, Loss] = {
+_LOSSES: dict[str, Callable] = {  # the classes know the training set's class counts
     "bce": F.binary_cross_entropy_with_logits,
     "mls": multilabel_softmax,
     "focal": focal,
     "asl": asymmetric,
+    "cb-focal": ClassBalancedFocal,
+    "db": DistributionBalanced,
+    "db*": DistributionBalanced,
 }
-NAMES = (*_PLAIN, "cb-focal", "db", "db*")
+NAMES = tuple(_LOSSES)
 
 
 def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
@@ -52,27 +54,20 @@ def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
     """
     if name not in NAMES:
         raise unknown("loss", name, NAMES)
-    if name in _PLAIN:
-        loss = _PLAIN[name]
-        _check_options(name, loss if name != "bce" else None, options)
-        return partial(loss, **options) if options else loss
-    if name == "cb-focal":
-        _check_options(name, ClassBalancedFocal, options)
-        return ClassBalancedFocal(labels.sum(0), **options)
-    if dataset not in DB_CONSTANTS:
+    loss = _LOSSES[name]
+    if loss is DistributionBalanced and dataset not in DB_CONSTANTS:
         raise unknown(f"data set for the constants of {name}", dataset, DB_CONSTANTS)
-    _check_options(name, DistributionBalanced, options)
-    start = {"positive": "frequency" if name == "db*" else 1.0, **DB_CONSTANTS[dataset]}
-    return DistributionBalanced(labels.sum(0), len(labels), **(start | options))
-
-
-def _check_options(name: str, loss: Callable | None, options: dict[str, Any]) -> None:
-    """InputError for an option that is not a keyword argument with a default, or DB's constant."""
-    parameters = inspect.signature(loss).parameters.values() if loss else ()
+    parameters = inspect.signature(loss).parameters.values() if name != "bce" else ()
     known = [p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             raise unknown(f"option of the loss {name}", option, known)
+    if loss is ClassBalancedFocal:
+        return loss(labels.sum(0), **options)
+    if loss is DistributionBalanced:
+        start = {"positive": "frequency" if name == "db*" else 1.0, **DB_CONSTANTS[dataset]}
+        return loss(labels.sum(0), len(labels), **(start | options))
+    return partial(loss, **options) if options else loss
 
 
 def best_offset(logits: Tensor, labels: Tensor, loss: Loss, steps: int = 200) -> Tensor:

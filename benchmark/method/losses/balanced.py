@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,6 +50,7 @@ def positive_factors(counts: Tensor, positive: str | float) -> Tensor:
     return torch.full_like(counts, positive)
 
 
+@dataclass(eq=False)
 class DistributionBalanced:
     """Distribution-balanced loss (Wu et al., ECCV 2020) and HP-DVAL's DB* of it.
 
@@ -63,36 +66,33 @@ class DistributionBalanced:
     (C,), float32 for whole numbers. InputError for an unknown `positive` or `focal_on`.
     """
 
-    def __init__(
-        self,
-        class_counts: Tensor,
-        num_images: int,
-        *,
-        mu: float,
-        neg_scale: float,
-        shift: float = 0.1,
-        beta: float = 10.0,
-        kappa: float = 0.05,
-        gamma: float = 2.0,
-        balance: float = 2.0,
-        positive: str | float = 1.0,
-        focal_on: str = "element",
-    ) -> None:
-        if focal_on not in FOCAL_ON:
-            raise unknown("focal_on", focal_on, FOCAL_ON)
-        counts = class_counts if class_counts.is_floating_point() else class_counts.float()
-        counts = counts.clamp(min=1)
+    class_counts: Tensor
+    num_images: int
+    _: KW_ONLY
+    mu: float
+    neg_scale: float
+    shift: float = 0.1
+    beta: float = 10.0
+    kappa: float = 0.05
+    gamma: float = 2.0
+    balance: float = 2.0
+    positive: str | float = 1.0
+    focal_on: str = "element"
+
+    def __post_init__(self) -> None:
+        if self.focal_on not in FOCAL_ON:
+            raise unknown("focal_on", self.focal_on, FOCAL_ON)
+        counts = self.class_counts
+        counts = (counts if counts.is_floating_point() else counts.float()).clamp(min=1)
         self.inverse = 1 / counts
-        self.bias = class_bias(counts, num_images, kappa, neg_scale)
-        self.mu, self.beta, self.shift, self.neg_scale = mu, beta, shift, neg_scale
-        self.gamma, self.balance, self.focal_on = gamma, balance, focal_on
-        self.positive = positive_factors(counts, positive)
+        self.bias = class_bias(counts, self.num_images, self.kappa, self.neg_scale)
+        self.factors = positive_factors(counts, self.positive)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         inverse = self.inverse.to(labels.device)
         weight = rebalancing(labels, inverse, self.mu, self.shift, self.beta)
         x = logits + self.bias.to(logits.device)
-        x = x * (labels * self.positive.to(x.device) + (1 - labels) * self.neg_scale)
+        x = x * (labels * self.factors.to(x.device) + (1 - labels) * self.neg_scale)
         weight = weight * (labels + (1 - labels) / self.neg_scale)
         plain = F.binary_cross_entropy_with_logits(x, labels, reduction="none")
         if self.focal_on == "batch":
