@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.cli.parser import Parser, command
-from benchmark.common import environment, files
+from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.runner import process
 
@@ -131,6 +131,7 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     process.check_device(flags.device)
+    from benchmark.common import files
     from benchmark.suites.plan import Choice
 
     root = environment.data_root(flags.data_root)
@@ -161,6 +162,7 @@ def _recompute(made: Plan, records: RecordStore) -> int:
 def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsFolder) -> int:
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
     from benchmark.cli import status
+    from benchmark.common import files
     from benchmark.records import provenance, store
     from benchmark.runner import schedule
 
