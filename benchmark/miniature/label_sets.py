@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmark.common import environment
 from benchmark.miniature import label_statistics, sampling, split_lists
-from benchmark.miniature.label_statistics import Census, census
+from benchmark.miniature.label_statistics import LabelStatistics, statistics_of
 
 VERSION = 1
 IMAGES = Path(__file__).with_name("images")
@@ -49,7 +49,7 @@ def write(images: dict[str, list[Row]]) -> None:
 
 def coco(facts: dict) -> dict[str, list[Row]]:
     """The images in COCO's folders; `facts` is statistics.json."""
-    train, natural = (census(facts, name) for name in ("coco-lt-train", "coco-val2017"))
+    train, natural = (statistics_of(facts, name) for name in ("coco-lt-train", "coco-val2017"))
     matrices = {
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
@@ -68,7 +68,7 @@ def coco(facts: dict) -> dict[str, list[Row]]:
 def voc(facts: dict) -> dict[str, list[Row]]:
     """The images in VOC's folders; `facts` is statistics.json."""
     names = ("voc-lt-train", "voc2007-trainval-easy", "voc2007-test")
-    train, easy, test = (census(facts, name) for name in names)
+    train, easy, test = (statistics_of(facts, name) for name in names)
     matrices = {
         "VOC2012_trainval": _sample("VOC2012_trainval", train, train.images),
         "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
@@ -88,12 +88,12 @@ def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
     classes that they are beside, are those of VOC2007 test (nothing else is known).
     """
     draw, on_top = rng(f"{name} difficult"), name == "VOC2007_trainval"
-    everything, known = census(facts, "voc2007-test"), facts["difficult_only"]
+    everything, known = statistics_of(facts, "voc2007-test"), facts["difficult_only"]
     shares = np.array(known["counts"]) / everything.counts
     beside = np.zeros_like(everything.pairs)
     for i, j, n in known["beside"]:
         beside[i, j] = n
-    easy = census(facts, "voc2007-test-easy").counts
+    easy = statistics_of(facts, "voc2007-test-easy").counts
     weight = beside / (easy if on_top else np.maximum(everything.pairs, 1))
     marks = np.zeros_like(matrix)
     for index in np.argsort(-shares, kind="stable"):
@@ -109,7 +109,7 @@ def difficult_only(facts: dict, matrix: np.ndarray, name: str) -> np.ndarray:
     return marks
 
 
-def _sample(name: str, source: Census, images: int, floor: int = 0) -> np.ndarray:
+def _sample(name: str, source: LabelStatistics, images: int, floor: int = 0) -> np.ndarray:
     targets = sampling.scaled(source, images, floor)
     return sampling.sample(*targets, rng(name), PROPOSALS * len(source.counts) // 80)
 

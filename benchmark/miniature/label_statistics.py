@@ -35,7 +35,7 @@ SOURCE = (
 
 
 @dataclass(frozen=True)
-class Census:
+class LabelStatistics:
     """Statistics of one set of C classes.
 
     counts (C,); histogram (K,) of labels per image; pairs (C, C), symmetric with zero diagonal.
@@ -55,13 +55,13 @@ def label_matrix(rows: Sequence[Sequence[int]], classes: int) -> np.ndarray:
     return matrix
 
 
-def measure(labels: np.ndarray) -> Census:
+def measure(labels: np.ndarray) -> LabelStatistics:
     """The statistics of a 0/1 label matrix (N, C)."""
     labels = labels.astype(np.int64)
     pairs = labels.T @ labels
     counts = np.diag(pairs).copy()
     np.fill_diagonal(pairs, 0)
-    return Census(len(labels), counts, np.bincount(labels.sum(1)), pairs)
+    return LabelStatistics(len(labels), counts, np.bincount(labels.sum(1)), pairs)
 
 
 def derive(folder: Path) -> dict:
@@ -98,14 +98,14 @@ def read() -> dict:
     return json.loads(FILE.read_text())
 
 
-def census(facts: dict, name: str) -> Census:
+def statistics_of(facts: dict, name: str) -> LabelStatistics:
     """The statistics of one set, as arrays."""
     entry = facts["sets"][name]
     counts, histogram = np.array(entry["counts"]), np.array(entry["labels_per_image"])
     pairs = np.zeros((len(counts), len(counts)), np.int64)
     for i, j, n in entry["pairs"]:
         pairs[i, j] = pairs[j, i] = n
-    return Census(entry["images"], counts, histogram, pairs)
+    return LabelStatistics(entry["images"], counts, histogram, pairs)
 
 
 def _describe(matrix: np.ndarray) -> dict:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from benchmark.miniature.label_statistics import Census, label_matrix
+from benchmark.miniature.label_statistics import LabelStatistics, label_matrix
 
 
-def scaled(source: Census, images: int, floor: int = 0) -> tuple[np.ndarray, ...]:
+def scaled(source: LabelStatistics, images: int, floor: int = 0) -> tuple[np.ndarray, ...]:
     """Shrink a set's statistics to `images` images.
 
     Returns (counts (C,), sizes (images,), pair targets (C, C)). Every class keeps at least

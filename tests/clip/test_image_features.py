@@ -32,7 +32,7 @@ def resnet(tmp_path, monkeypatch) -> clips.Clip:
     return clips.load(resolve.resolve(f"{toy_models.RESNET}:random", "paper"))
 
 
-def test_views_of_a_resnet(resnet):
+def test_features_of_a_resnet(resnet):
     model = resnet.model
     images = torch.randn(2, 3, 64, 64)
     whole, local = image_features.image_features(model.visual, images, "value")

@@ -1,4 +1,4 @@
-"""benchmark/clip/resolve.py, zoo.py: what is resolved, what is refused, and how."""
+"""benchmark/clip/resolve.py, pretrained.py: what is resolved, what is refused, and how."""
 
 from __future__ import annotations
 

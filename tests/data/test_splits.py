@@ -72,7 +72,10 @@ def test_every_list_file_is_that_of_its_manifest():
 def test_labels_per_image_and_pairs_follow_the_official_statistics():
     facts = label_statistics.read()
     for name, source in (("coco-lt", "coco-lt-train"), ("voc-lt", "voc-lt-train")):
-        split, official = splits.read(name, "miniature"), label_statistics.census(facts, source)
+        split, official = (
+            splits.read(name, "miniature"),
+            label_statistics.statistics_of(facts, source),
+        )
         labels_ = matrix(splits.entries(split, "train.txt"), len(split.classes))
         found = label_statistics.measure(labels_)
         upper = np.triu_indices(len(split.classes), 1)
@@ -86,7 +89,10 @@ def test_labels_per_image_and_pairs_follow_the_official_statistics():
 def test_test_sets_follow_the_official_statistics():
     facts = label_statistics.read()
     for name, source in (("coco-lt", "coco-val2017"), ("voc-lt", "voc2007-test")):
-        split, official = splits.read(name, "miniature"), label_statistics.census(facts, source)
+        split, official = (
+            splits.read(name, "miniature"),
+            label_statistics.statistics_of(facts, source),
+        )
         found = matrix(splits.entries(split, "test.txt"), len(split.classes))
         expected = np.maximum(official.counts / 2, np.minimum(official.counts, 10))
         assert len(found) == official.images // 2
@@ -136,7 +142,7 @@ def test_world_files_hold_the_splits():
 
 
 def test_sampling_keeps_margins_and_is_deterministic():
-    source = label_statistics.census(label_statistics.read(), "voc-lt-train")
+    source = label_statistics.statistics_of(label_statistics.read(), "voc-lt-train")
     counts, sizes, pairs = sampling.scaled(source, 300, floor=2)
     first, again = (
         sampling.sample(counts, sizes, pairs, np.random.default_rng(7), 30_000) for _ in range(2)
