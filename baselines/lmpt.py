@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.clip.caption_features import Texts
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
-from benchmark.clip.text_features import Texts
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
 from benchmark.method.inputs import normalised_features

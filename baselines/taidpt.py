@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.clip.caption_features import Texts
 from benchmark.clip.prompts import PromptEncoder, initial_context
-from benchmark.clip.text_features import Texts
 from benchmark.common.device import take_rows
 from benchmark.common.errors import InputError
 from benchmark.data import caption_labels

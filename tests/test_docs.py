@@ -17,7 +17,7 @@ from benchmark.common import environment
 from benchmark.method.base import Method
 from benchmark.method.run import Run
 from benchmark.report.figures import draw
-from benchmark.runner import process
+from benchmark.runner import devices
 
 ROOT = environment.ROOT
 DOCS = ROOT / "docs"
@@ -56,8 +56,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CIMLIC_DATA_ROOT", raising=False)
     monkeypatch.setattr(run, "HOME", tmp_path)
-    monkeypatch.setattr(process, "devices", lambda *_: ("cpu",))
-    monkeypatch.setattr(process, "make_deterministic", lambda device: None)
+    monkeypatch.setattr(devices, "worker_devices", lambda *_: ("cpu",))
+    monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
     monkeypatch.setattr(draw, "_kinds", lambda *_: ())  # test_report.py looks at them
     return tmp_path
 

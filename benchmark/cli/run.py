@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmark.cli.parser import Parser, command
 from benchmark.common import environment
 from benchmark.common.errors import InputError
-from benchmark.runner import process
+from benchmark.runner import devices
 
 if TYPE_CHECKING:
     from benchmark.records.store import RecordStore, ResultsFolder
@@ -130,7 +130,7 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
         raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
-    process.check_device(flags.device)
+    devices.check_device(flags.device)
     from benchmark.common import files
     from benchmark.suites.plan import Choice
 
@@ -181,7 +181,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     if left:
         from benchmark.runner import workers
 
-        devices = process.devices(flags.device, flags.workers, len(left))
+        of_workers = devices.worker_devices(flags.device, flags.workers, len(left))
         job = workers.Job(
             units=tuple(units.values()),
             suite=made.suite.name,
@@ -190,7 +190,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
             root=_data_root(choice, made, cache),
             backbone=made.backbone,
             plugins=choice.plugins,
-            devices=devices,
+            devices=of_workers,
             stale=stale,
             origin=provenance.of_code(),
             shuffle=int.from_bytes(os.urandom(4), "big"),
@@ -198,7 +198,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
             plain=flags.plain,
             costs=schedule.known([folder, _reference(made)]),
         )
-        print(f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}", flush=True)
+        print(f"{len(of_workers)} worker(s) on {', '.join(dict.fromkeys(of_workers))}", flush=True)
         records = workers.run(job)
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for
     everything.scan()
@@ -216,7 +216,7 @@ def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: Reco
 
     images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
     units, folder, layout = made.reported(records.done), records.folder.path, made.suite.layout
-    workers = flags.workers or min(environment.cores(), process.MOST_WORKERS)
+    workers = flags.workers or min(environment.cores(), devices.MOST_WORKERS)
     path = report.write(units, folder, layout, images, workers)
     print(f"\n{report.summary(units, folder, layout)}")
     reference = _reference(made)

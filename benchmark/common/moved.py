@@ -33,7 +33,7 @@ MODULES = {  # below benchmark, both sides
     "splits": "data.splits",
     "states": "runner.checkpoints",
     "tasks": "data.tasks, for image lists benchmark.data.images",
-    "texts": "clip.text_features",
+    "texts": "clip.caption_features",
     "training": "method.training",
     "transfer": "common.device",
     "vit": "clip.vit",

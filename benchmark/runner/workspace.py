@@ -24,7 +24,7 @@ from benchmark.method.discovery import discover
 from benchmark.method.precision import FLOAT32
 from benchmark.method.run import Run
 from benchmark.records import provenance
-from benchmark.runner import checkpoints, process
+from benchmark.runner import checkpoints, devices
 from benchmark.runner.checkpoints import Checkpoint
 from benchmark.suites.unit import Unit
 
@@ -47,7 +47,7 @@ class Workspace:
     results: Path | None = None  # <results>/<suite>/<scale>, to keep scores in; None: nowhere
 
     def __post_init__(self) -> None:
-        process.make_deterministic(self.device)
+        devices.make_deterministic(self.device)
         self.classes: dict[str, type[Method]] = discover(list(self.plugins))
         self.clips: dict[int | None, model.Clip] = {}  # by image side; None: the model's own
         self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.lmpt import LMPT, ClassSpecificEmbedding
-from benchmark.clip.text_features import Texts
+from benchmark.clip.caption_features import Texts
 from benchmark.data import tasks
 from tests.helpers import drawn_images, prompt_task
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from baselines.taidpt import TaIDPT, pooled, ranking
-from benchmark.clip.text_features import Texts
+from benchmark.clip.caption_features import Texts
 from benchmark.common.errors import InputError
 from benchmark.data import caption_labels, tasks
 from benchmark.data.annotations import VOC_CLASSES

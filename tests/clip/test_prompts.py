@@ -15,7 +15,7 @@ from benchmark.clip.packing import Packing
 from benchmark.clip.prompts import PromptEncoder, encode_template, initial_context
 from benchmark.common.errors import InputError
 from benchmark.records import store
-from benchmark.runner import process, workers
+from benchmark.runner import devices, workers
 from tests.helpers import drawn_images, prompt_task, text_towers
 
 MIXED = ("traffic light", "dog", "a very long name of seven words", "hot_dog", "tvmonitor", "cat")
@@ -164,7 +164,7 @@ def test_the_road_follows_the_clip_unless_told():
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_worker_hands_the_flag_to_every_clip(plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "make_deterministic", lambda device: None)
+    monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
     job = workers.Job(
         units=(),
         suite="mine",

@@ -6,7 +6,7 @@ import dataclasses
 
 from benchmark.clip import resolve
 from benchmark.data import tasks
-from benchmark.runner import process, workspace
+from benchmark.runner import devices, workspace
 from benchmark.runner.workspace import Workspace
 from benchmark.suites.unit import Unit
 from tests.helpers import drawn_images
@@ -28,7 +28,7 @@ UNIT = Unit(
 
 def make(folder, monkeypatch, methods, stale=None) -> Workspace:
     """One with these methods by name; the settings of this process stay as they were."""
-    monkeypatch.setattr(process, "make_deterministic", lambda device: None)
+    monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
     monkeypatch.setattr(workspace, "discover", lambda plugins: methods)
     backbone = resolve.resolve(None, "miniature")
     places = {"cache": folder / "cache", "root": folder, "stale": stale or {}}

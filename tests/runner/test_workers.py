@@ -14,8 +14,8 @@ from benchmark.common import environment, files
 from benchmark.common.errors import InputError
 from benchmark.records import store
 from benchmark.records.record import METRICS
-from benchmark.runner import process, schedule
-from benchmark.runner.process import devices
+from benchmark.runner import devices, schedule
+from benchmark.runner.devices import worker_devices
 from benchmark.suites.unit import Unit
 from tests.helpers import tiny_suite
 
@@ -365,22 +365,22 @@ def test_costs_come_from_the_first_folder_that_knows_a_unit(tmp_path):
 
 
 def test_devices(monkeypatch):
-    monkeypatch.setattr(process, "cores", lambda: 16)
-    monkeypatch.setattr(process, "memory", lambda: 100 * environment.GIB)
-    assert devices("cpu", None, 100) == ("cpu",) * 8
-    assert devices("cpu", None, 3) == ("cpu",) * 3
-    assert devices("cpu", 12, 100) == ("cpu",) * 12
-    monkeypatch.setattr(process, "memory", lambda: 4 * environment.GIB)
-    assert devices("cpu", None, 100) == ("cpu",) * 2
+    monkeypatch.setattr(devices, "cores", lambda: 16)
+    monkeypatch.setattr(devices, "memory", lambda: 100 * environment.GIB)
+    assert worker_devices("cpu", None, 100) == ("cpu",) * 8
+    assert worker_devices("cpu", None, 3) == ("cpu",) * 3
+    assert worker_devices("cpu", 12, 100) == ("cpu",) * 12
+    monkeypatch.setattr(devices, "memory", lambda: 4 * environment.GIB)
+    assert worker_devices("cpu", None, 100) == ("cpu",) * 2
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert devices("auto", None, 100) == ("cpu",) * 2
+    assert worker_devices("auto", None, 100) == ("cpu",) * 2
     with pytest.raises(InputError, match="cuda: not there"):
-        devices("cuda", None, 1)
+        worker_devices("cuda", None, 1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert devices("auto", None, 100) == ("cuda:0", "cuda:1")
-    assert devices("cuda", 3, 100) == ("cuda:0", "cuda:1", "cuda:0")
-    assert devices("cuda:1", None, 100) == ("cuda:1",)
+    assert worker_devices("auto", None, 100) == ("cuda:0", "cuda:1")
+    assert worker_devices("cuda", 3, 100) == ("cuda:0", "cuda:1", "cuda:0")
+    assert worker_devices("cuda:1", None, 100) == ("cuda:1",)
     with pytest.raises(InputError, match="cuda:2: not there"):
-        devices("cuda:2", None, 1)
-    assert devices("cpu", None, 100)[0] == "cpu"
+        worker_devices("cuda:2", None, 1)
+    assert worker_devices("cpu", None, 100)[0] == "cpu"

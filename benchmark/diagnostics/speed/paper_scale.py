@@ -20,7 +20,7 @@ from benchmark.common.environment import GIB
 from benchmark.common.text import aligned
 from benchmark.data.images import LabelledImages
 from benchmark.diagnostics.speed import setup
-from benchmark.runner import process
+from benchmark.runner import devices
 from benchmark.runner.workspace import Workspace
 from benchmark.suites.unit import Unit
 
@@ -34,7 +34,7 @@ Parts = Sequence[LabelledImages]  # train and test
 def measure(choice: setup.Choice) -> Found:
     """Seconds, images a second and peak memory of each phase and method, as plain data."""
     units = setup.units("paper", choice.methods)
-    device = process.devices(choice.device, 1, 1)[0]
+    device = devices.worker_devices(choice.device, 1, 1)[0]
     backbone = resolve.resolve(choice.backbone, "paper")
     root = choice.cache / "speed"
     parts = [setup.pictures(root, SIDE, part, choice.images) for part in ("train", "test")]

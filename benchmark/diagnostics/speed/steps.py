@@ -21,7 +21,7 @@ from benchmark.common.text import aligned
 from benchmark.diagnostics.speed import setup
 from benchmark.diagnostics.speed.bench import CASES, Bench
 from benchmark.diagnostics.speed.step_timer import PARTS, StepTimer
-from benchmark.runner import process
+from benchmark.runner import devices
 
 SHAPES = {  # their backbones; what is before a dot is the scale
     "paper.vitb16": f"ViT-B-16-quickgelu:{resolve.RANDOM}",
@@ -67,8 +67,8 @@ def chosen(only: Sequence[str]) -> list[str]:
 def measure(choice: setup.Choice) -> Found:
     """All numbers by their dotted names; `--help` says what they are."""
     wanted = chosen(choice.only)
-    device = process.devices(choice.device, 1, 1)[0]
-    process.make_deterministic(device)
+    device = devices.worker_devices(choice.device, 1, 1)[0]
+    devices.make_deterministic(device)
     if device == "cpu":
         torch.set_num_threads(choice.threads or environment.cores())
     matrix = torch.randn(_MATRIX, _MATRIX, device=device)

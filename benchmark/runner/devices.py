@@ -1,6 +1,6 @@
-"""What a worker process computes on, and with which settings: devices, threads, memory.
+"""Which device each worker computes on, how many workers there are, how its process is set up.
 
-torch is brought only by what needs it.
+Threads, deterministic kernels, kept memory. torch is brought only by what needs it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _LARGEST = 32 * 1024**2  # bytes: more it does not take from the heap
 
 
 def check_device(name: str) -> None:
-    """InputError unless it is a device's name; whether it is there, `devices` says."""
+    """InputError unless it is a device's name; whether it is there, `worker_devices` says."""
     kind, _, number = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
         raise errors.unknown("device", name, ("auto", "cpu", "cuda", "cuda:0"))
 
 
-def devices(choice: str, workers: int | None, units: int) -> tuple[str, ...]:
+def worker_devices(choice: str, workers: int | None, units: int) -> tuple[str, ...]:
     """The device of each worker, no more workers than units; InputError for a device not there.
 
     By default one worker a GPU; on the CPU one a core, at most 8, if the memory suffices.

@@ -1,4 +1,4 @@
-"""Kept memory: what was freed is there again, without the system's help."""
+"""How a worker's process is set up: freed memory is there again, without the system's help."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import resource
 import torch
-from benchmark.runner import process
+from benchmark.runner import devices
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def step():
@@ -23,7 +23,7 @@ def measured():
         step()
     return faults() - before
 usual = measured()
-assert process.keep_freed_memory()
+assert devices.keep_freed_memory()
 print(measured(), usual)
 """
 
