@@ -51,6 +51,7 @@ class CoCoOp(Method):
     """
 
     name = "cocoop"
+    title = "CoCoOp"
     scores = "logits"
 
     context: int = 4

@@ -34,6 +34,7 @@ class CoOp(Method):
     """
 
     name = "coop"
+    title = "CoOp"
     scores = "logits"
 
     context: int = 16

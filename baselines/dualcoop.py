@@ -51,6 +51,7 @@ class DualCoOp(Method):
     """
 
     name = "dualcoop"
+    title = "DualCoOp"
     scores = "probabilities"
 
     context: int = 16

@@ -44,6 +44,7 @@ class Finetune(Method):
     """
 
     name = "finetune"
+    title = "Fine-tuning"
 
     loss: str = "bce"
     db_constants: str = "coco"

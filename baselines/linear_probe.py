@@ -108,6 +108,7 @@ class LinearProbe(Method):
     """
 
     name = "linear_probe"
+    title = "Linear probe"
     scores = "probabilities"
 
     strength: float = 0.0

@@ -56,6 +56,7 @@ class LMPT(Method):
     """
 
     name = "lmpt"
+    title = "LMPT"
     scores = "logits"
 
     context: int = 16

@@ -60,6 +60,7 @@ class TaIDPT(Method):
     """
 
     name = "taidpt"
+    title = "TaI-DPT"
     scores = "logits"
 
     context: int = 16

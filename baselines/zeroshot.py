@@ -14,6 +14,7 @@ class ZeroShot(Method):
     """One template, global view, nothing learned."""
 
     name = "zeroshot"
+    title = "Zero-shot CLIP"
     scores = "logits"
     deterministic = True
 

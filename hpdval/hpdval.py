@@ -31,6 +31,7 @@ class HPDVAL(Settings):
     """
 
     name = "hpdval"
+    title = "HP-DVAL"
     scores = "logits"
 
     def fit_base(self, base, run) -> None:

@@ -25,6 +25,7 @@ class HPDVALReleased(HPDVAL):
     """
 
     name = "hpdval-released"
+    title = "HP-DVAL (released code)"
 
     alpha: float = 0.5
     k: int = 16

@@ -79,6 +79,15 @@ def split_of(name: str) -> tuple[str, int | None, bool]:
     return f"{dataset}-{kind}", int(shots[0]) if shots else None, name in HOLDOUTS
 
 
+def title(name: str) -> str:
+    """A task's name in tables and figures: COCO-LT, VOC 5-shot, COCO-LT hold-out."""
+    dataset, kind, *rest = name.split("-")
+    shots = [part for part in rest if part.isdecimal()]
+    first = f"{dataset.upper()} {shots[0]}-shot" if shots else f"{dataset}-{kind}".upper()
+    more = {"holdout": "hold-out", "dev": "development"}
+    return " ".join([first, *(more[part] for part in rest if part in more)])
+
+
 def split_sha256(name: str, scale: str, root: Path | None = None) -> str:
     """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version.
 

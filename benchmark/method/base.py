@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING, ClassVar
 
 from benchmark.method.run import Run
+from benchmark.method.search_space import SearchSpace
 
 if TYPE_CHECKING:  # --help, --list and --status come this way: no torch
     from torch import Tensor
@@ -18,12 +19,15 @@ class Method(abc.ABC):
     """A method: one class in one file, made anew for each unit, that learns and scores images.
 
     A class says of itself
-        name           how suites, tables and records call it; unique
+        name           how suites, flags and records call it; unique
+        title          how tables and figures call it, e.g. "DualCoOp"; without one, by its name
         version        from 1 on; raise it when results change: it is part of a unit's identity
         scores         what `predict` returns: "logits" (CLIP-type; `map_softmax` is recorded too),
                        "probabilities" (0 to 1; CF1 and OF1 at 0.5 are recorded too) or "raw"
         deterministic  nothing is random, nothing is learned from an episode: one unit stands
                        for all
+        search_space   which values of which hyperparameters `python -m benchmark tune` may try;
+                       empty: there is nothing to choose, and one trial is all
         its docstring  the first line is shown by `run_all.py --list`
 
     Hyperparameters are the keywords of `__init__`. Each has a default that a record can hold, a
@@ -51,9 +55,11 @@ class Method(abc.ABC):
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
     version: ClassVar[int] = 1
     scores: ClassVar[str] = "raw"
     deterministic: ClassVar[bool] = False
+    search_space: ClassVar[SearchSpace] = {}
 
     def skip(self, task: Task) -> str | None:
         """A reason to refuse the task, which the table shows; None to take it."""

@@ -34,6 +34,7 @@ class MethodInfo:
     defaults: Mapping[str, Any]  # hyperparameters
     summary: str = ""  # the first line of its docstring
     file: str = ""
+    title: str = ""  # its name in tables and figures
 
     def __post_init__(self) -> None:  # JSON knows no tuples; as hyperparameters there are no lists
         defaults = {k: tuple(v) if isinstance(v, list) else v for k, v in self.defaults.items()}
@@ -71,7 +72,8 @@ def info(name: str, cls: type[Method]) -> MethodInfo:
     except (TypeError, ValueError) as error:
         raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
     summary = (cls.__doc__ or "").strip().partition("\n")[0]
-    return MethodInfo(name, cls.version, cls.deterministic, defaults, summary, file)
+    title = cls.title or name
+    return MethodInfo(name, cls.version, cls.deterministic, defaults, summary, file, title)
 
 
 def _sources() -> str:
