@@ -239,8 +239,8 @@ class _Probe:
         ids = tokenize([f"a photo of a {name}." for name in self.names]).numpy()
         tokens = torch.from_numpy(trainer.rows[ids]).to(device)
         text = F.normalize(trainer.encode_text(tokens), dim=-1)
-        parts = trainer.normalise(self.pictures).split(100)
-        views = [model.visual(part.to(device)) for part in parts]
+        parts = trainer.normalise(self.pictures.to(device)).split(100)
+        views = [model.visual(part) for part in parts]
         image = F.normalize(torch.cat([v[0] for v in views]), dim=-1)
         patch = F.normalize(torch.cat([v[1] for v in views]) @ model.visual.proj, dim=-1)
         scores = {
