@@ -12,18 +12,19 @@ from benchmark.miniature import concepts, sprites
 Bank = dict[str, list[Image.Image]]
 
 INSTANCES = 100  # of each concept in a bank of the world
+SIDE = 64  # pixels of its sprites, which no benchmark picture shows larger
 # The first number of an instance's seed says which part of the world it is drawn for.
 PRETRAINING, PROBE = 7001, 7002
 WORLD = {"training": 7003, "test": 7004, "development": 7005}
 
 
 def draw(count: int, *seed: int) -> Bank:
-    """`count` sprites of every concept."""
-    return {name: instances(name, count, seed) for name in concepts.load()}
+    """`count` large sprites of every concept."""
+    return {name: instances(name, count, seed, sprites.SIDE) for name in concepts.load()}
 
 
-def instances(name: str, count: int, seed: Sequence[int]) -> list[Image.Image]:
+def instances(name: str, count: int, seed: Sequence[int], side: int = SIDE) -> list[Image.Image]:
     """One concept's part of a bank; instances of different seeds never coincide."""
     known = concepts.load()
     seeds = ([*seed, list(known).index(name), i] for i in range(count))
-    return [sprites.draw(known[name], np.random.default_rng(each)) for each in seeds]
+    return [sprites.draw(known[name], np.random.default_rng(each), side) for each in seeds]

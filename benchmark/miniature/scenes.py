@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from benchmark.miniature import concepts
 from benchmark.miniature.banks import Bank
@@ -23,6 +23,8 @@ class Style:
     noise: float  # standard deviation, grey levels
     busy: float  # chance of a patterned background
     instances: float  # chance of a further instance of a named class
+    contrast: tuple[float, float] = (0.8, 1.08)  # low ones are haze
+    blur: float = 0.0  # largest radius of a picture out of focus, pixels; half of them are sharp
 
 
 # Chosen by the zero-shot results of the miniature CLIP alone (see clip/README.md), then frozen.
@@ -162,10 +164,12 @@ def _clutter(canvas: Image.Image, style: Style, rng: np.random.Generator) -> Non
 
 
 def _photograph(canvas: Image.Image, style: Style, rng: np.random.Generator) -> Image.Image:
-    """Exposure, colour cast and sensor noise."""
+    """Focus, exposure, colour cast and sensor noise."""
+    if style.blur and rng.random() < 0.5:
+        canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0, style.blur)))
     pixels = np.asarray(canvas).astype(np.float32)
     gain = rng.normal(1, 0.08) * np.exp(rng.normal(0, 0.025, 3))
-    pixels = (pixels - 128) * rng.uniform(0.8, 1.08) + 128 + rng.normal(0, 7)
+    pixels = (pixels - 128) * rng.uniform(*style.contrast) + 128 + rng.normal(0, 7)
     pixels = pixels * gain.astype(np.float32)
     pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * rng.uniform(0, style.noise)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))

@@ -14,17 +14,20 @@ from PIL import Image, ImageDraw, ImageFilter
 from benchmark.miniature import concepts
 from benchmark.miniature.concepts import Concept, Shape
 
-SIDE = 96  # pixels of a finished sprite's longer side
+SIDE = 96  # pixels of a finished sprite's longer side, where pictures may be filled with it
 _OVERSAMPLING = 3
 _MARGIN = 0.04  # free border, so that outlines and warps are not cut
 
 
-def draw(concept: Concept, rng: np.random.Generator) -> Image.Image:
-    """One instance of a concept: random pose, colours, warp and light. RGBA, cropped to content."""
+def draw(concept: Concept, rng: np.random.Generator, side: int = SIDE) -> Image.Image:
+    """One instance of a concept: random pose, colours, warp and light. RGBA, cropped to content.
+
+    side   pixels of the longer side at most
+    """
     pose = concept.poses[rng.integers(len(concept.poses))]
     colours = {slot: _jitter(values, rng) for slot, values in concept.colours.items()}
     warp = _Warp(rng)
-    size = SIDE * _OVERSAMPLING
+    size = side * _OVERSAMPLING
     canvas = Image.new("RGBA", (size, size), (0, 0, 0, 0))
     pencil = ImageDraw.Draw(canvas)
     outline = rng.uniform(0.0, 1.4) * size / 100
@@ -38,7 +41,7 @@ def draw(concept: Concept, rng: np.random.Generator) -> Image.Image:
         expand=True,
     )
     canvas = canvas.crop(canvas.getbbox())
-    canvas.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    canvas.thumbnail((side, side), Image.Resampling.BOX)
     return _light(canvas, rng)
 
 
