@@ -141,13 +141,14 @@ def _computed(
     records.scan()
     left = {unit.key: unit for unit in units if not records.settled(unit)}
     if left:
-        from benchmark.runner import search, workers
+        from benchmark.runner import schedule, search, workers
 
         job = jobs.job(
             *(flags, choice, made, left.values(), len(left)),
             suite=search.SUITE,
             folder=records.folder,
             stale=records.stale,
+            costs=schedule.expected(left.values(), records.done.values()),
         )
         print(f"{len(left)} units, {jobs.workers_line(job)}", flush=True)
         workers.run(job)
