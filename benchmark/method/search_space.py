@@ -80,11 +80,15 @@ def in_setting(space: SearchSpace, setting: str) -> dict[str, Range | Choice]:
     return {name: of for name, of in space.items() if of.setting in ("", setting)}
 
 
-def from_plain(of: Any) -> Range | Choice:
-    """A Range or Choice again from the fields that JSON kept of it."""
-    if not isinstance(of, Mapping):
-        return of
-    if "values" not in of:
-        return Range(**of)
-    values = (tuple(value) if isinstance(value, list) else value for value in of["values"])
-    return Choice(tuple(values), of["setting"])
+def from_plain(space: Any) -> Any:
+    """The space again of whose Ranges and Choices JSON kept the fields; any other as it is."""
+    if not isinstance(space, Mapping):
+        return space
+    return {name: _again(of) if isinstance(of, Mapping) else of for name, of in space.items()}
+
+
+def _again(fields: Mapping[str, Any]) -> Range | Choice:
+    if "values" not in fields:
+        return Range(**fields)
+    values = (tuple(value) if isinstance(value, list) else value for value in fields["values"])
+    return Choice(tuple(values), fields["setting"])

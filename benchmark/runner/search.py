@@ -56,8 +56,10 @@ class Search:
 
     @functools.cached_property
     def space(self) -> SearchSpace:
-        """What is searched: hyperparameter -> what may be tried."""
-        declared = self.known.methods[self.entry.method].search_space
+        """What is searched: hyperparameter -> what may be tried; InputError as `checked`."""
+        method = self.known.methods[self.entry.method]
+        where = f"{method.file}: {method.name}: search_space"
+        declared = search_space.checked(method.search_space, method.defaults, where)
         known = search_space.in_setting(declared, self.setting)
         return {k: of for k, of in known.items() if k not in self.entry.hyperparameters}
 

@@ -173,6 +173,14 @@ def test_bad_flags_are_one_line(world, tune, flags, words):
     assert not world.computed()
 
 
+def test_a_search_space_that_cannot_be_is_one_line(world, tune):
+    path = world.folder / "shifted.py"
+    path.write_text(path.read_text().replace("Range(0.0, 4.0)", "Range(4.0, 0.0)"))
+    code, _, err = tune("--methods", "shifted")
+    assert code == 2 and err.count("\n") == 1 and not world.computed()
+    assert "shifted.py: shifted: search_space: shift: low must be below high" in err
+
+
 def test_without_optuna_nothing_is_begun(world, tune, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     code, _, err = tune()
