@@ -41,9 +41,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = out.add_argument
-    add(
-        "--methods", **several, metavar="NAME", help="labels of the suite or methods (default: all)"
-    )
+    add("--methods", **several, metavar="NAME", help=_METHODS)
     add("--tasks", **several, metavar="NAME", required=True, help=_TASKS)
     add("--trials", type=int, default=24, metavar="N", help="settings a method (default: 24)")
     add("--episodes", type=int, default=2, metavar="N", help="few-shot episodes (default: 2)")
@@ -58,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
+_METHODS = "labels of the suite or methods (default: all of the suite and of --plugin)"
 _TASKS = "tasks whose names end in -dev or -holdout, such as coco-lt-holdout"
 _OUT = """the settings file, into which the best settings are merged (default: settings.yaml in
 results/tune/<scale>)"""

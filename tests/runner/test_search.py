@@ -186,7 +186,6 @@ def test_expected_costs_are_means_of_the_method_on_the_task():
     from benchmark.runner import schedule
 
     units = begun().ask()
-
     records = [
         {"task": "coco-lt-holdout", "method": "coop", "seconds": {"fit": fit, "predict": 1.0}}
         for fit in (1.0, 3.0)
