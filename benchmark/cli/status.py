@@ -92,8 +92,12 @@ def listing(methods: Mapping[str, MethodInfo]) -> str:
     lines = ["suites (--suite)"]
     rows = [["  " + name, load.load_suite(name).summary] for name in load.names()]
     lines += aligned(rows) if rows else ["  none"]
-    lines += ["", "tasks (--tasks); a -holdout task is made of training data, to tune on"]
-    lines += [f"  {name}" for name in (*tasks.TASKS, *tasks.HOLDOUTS)]
+    lines += [
+        "",
+        "tasks (--tasks); those to choose settings on: -dev, judged on images drawn for that",
+    ]
+    lines += ["(miniature only), and -holdout, judged on a part of the training images"]
+    lines += [f"  {name}" for name in tasks.ALL]
     lines += ["", "methods (--methods)"]
     for name, info in sorted(methods.items()):
         lines.append(f"  {name}: {info.summary}".removesuffix(": "))

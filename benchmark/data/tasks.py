@@ -1,7 +1,9 @@
 """Tasks: the images, labels, classes and groups that a method is trained and tested on.
 
-A name ending in `-holdout` is a task made of a task's training data alone, for choosing
-hyperparameters.
+Two kinds of tasks serve to choose hyperparameters and nothing else. A name ending in `-dev` is a
+task with a development set in the place of the test set, drawn like it, and few-shot episodes of
+its own; only the drawn world has such sets. A name ending in `-holdout` is made of a task's
+training data alone, at any scale.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import numpy as np
 from benchmark.common.errors import InputError, unknown
 from benchmark.data import captions, holdouts, splits
 from benchmark.data.images import ImageList, LabelledImages
-from benchmark.data.splits import Row, Split
+from benchmark.data.splits import Row, Split, lists
 
 TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")
+DEVELOPMENT = tuple(f"{name}-dev" for name in TASKS)
 HOLDOUTS = tuple(f"{name}-holdout" for name in TASKS)
+ALL = (*TASKS, *DEVELOPMENT, *HOLDOUTS)
 EPISODES = 10
 
 
@@ -71,12 +75,13 @@ class TaskInfo:
     episodes: int | None = None  # how many a few-shot task has; None: long-tailed
 
 
-def split_of(name: str) -> tuple[str, int | None, bool]:
-    """(split, shots, is it a hold-out) of a task's name; InputError with the nearest names."""
-    if name not in TASKS and name not in HOLDOUTS:
-        raise unknown("task", name, TASKS + HOLDOUTS)
-    dataset, kind, *shots = name.removesuffix("-holdout").split("-")
-    return f"{dataset}-{kind}", int(shots[0]) if shots else None, name in HOLDOUTS
+def split_of(name: str) -> tuple[str, int | None, str]:
+    """(split, shots, kind) of a task's name, kind being "", "dev" or "holdout"; InputError."""
+    if name not in ALL:
+        raise unknown("task", name, ALL)
+    dataset, kind, *rest = name.split("-")
+    shots = [int(part) for part in rest if part.isdecimal()]
+    return f"{dataset}-{kind}", shots[0] if shots else None, rest[-1] if name not in TASKS else ""
 
 
 def stands_for(name: str) -> str:
@@ -96,10 +101,11 @@ def title(name: str) -> str:
 def split_sha256(name: str, scale: str, root: Path | None = None) -> str:
     """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version.
 
-    At the paper's scale the manifest lies below the data root `root`.
+    At the paper's scale the manifest lies below the data root `root`. InputError for a development
+    task there.
     """
-    split, _, holdout = split_of(name)
-    return _identity(splits.read(split, scale, root), holdout)
+    split, _, kind = split_of(name)
+    return _identity(splits.read(split, scale, root), kind)
 
 
 def info(name: str, split_sha256: str) -> TaskInfo:
@@ -116,21 +122,22 @@ def info(name: str, split_sha256: str) -> TaskInfo:
 
 def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
     """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
-    split_name, shots, holdout = split_of(name)
+    split_name, shots, kind = split_of(name)
     if shots is None and episode is not None:
         raise InputError(f"task {name}: has no episodes; leave the episode out")
     if shots is not None and episode not in range(1, EPISODES + 1):
         raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
     split = splits.read(split_name, scale, root)
-    base, classes, base_rows, train, test = _rows(split, shots, episode, holdout)
+    identity = _identity(split, kind)
+    base, classes, base_rows, train, test = _rows(split, shots, episode, kind)
 
-    def labelled(rows: list[Row], indices: tuple[int, ...], kind: str = "") -> LabelledImages:
+    def labelled(rows: list[Row], indices: tuple[int, ...], part: str = "") -> LabelledImages:
         images = ImageList(Path(root), tuple(path for path, _ in rows))
         names = tuple(split.classes[k] for k in indices)
-        texts = captions.of(split, rows, Path(root), kind) if kind else None
+        texts = captions.of(split, rows, Path(root), part) if part else None
         return LabelledImages(images, _matrix(rows, indices), names, texts)
 
-    part = "train" if shots is None else "holdout" if holdout else "episodes"
+    part = "train" if shots is None else "holdout" if kind == "holdout" else "episodes"
     return Task(
         name=name,
         setting=split.setting,
@@ -143,14 +150,19 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         base=None if base_rows is None else labelled(base_rows, base, "base_train"),
         shots=shots,
         episode=episode,
-        split_sha256=_identity(split, holdout),
+        split_sha256=identity,
         protocol=split.protocol,
         restriction=split.restriction,
     )
 
 
-def _identity(split: Split, holdout: bool) -> str:
-    return holdouts.identity(split.sha256) if holdout else split.sha256
+def _identity(split: Split, kind: str) -> str:
+    if kind == "dev" and lists.DEVELOPMENT[split.setting] not in split.files:
+        raise InputError(
+            f"split {split.name}: no development set at the {split.scale} scale, where all images "
+            "are spoken for; use the -holdout task, which is made of training images"
+        )
+    return holdouts.identity(split.sha256) if kind == "holdout" else split.sha256
 
 
 def check_files(task: Task) -> None:
@@ -165,18 +177,20 @@ def check_files(task: Task) -> None:
             )
 
 
-def _rows(split: Split, shots: int | None, episode: int | None, holdout: bool) -> tuple:
+def _rows(split: Split, shots: int | None, episode: int | None, kind: str) -> tuple:
     """(base classes, classes, base rows or None, train rows, test rows)."""
+    judged = lists.DEVELOPMENT[split.setting] if kind == "dev" else None
     if shots is None:
         train, classes = _entries(split, "train.txt"), tuple(range(len(split.classes)))
-        if holdout:
+        if kind == "holdout":
             return (), classes, None, *holdouts.quarter(train, len(classes))
-        return (), classes, None, train, _entries(split, "test.txt")
+        return (), classes, None, train, _entries(split, judged or "test.txt")
     base = _entries(split, "base_train.txt")
-    if holdout:
+    if kind == "holdout":
         return holdouts.few_shot(split, base, shots, episode)
-    train = _entries(split, f"episodes/{shots}-shot-{episode:02d}.txt")
-    test = _entries(split, "novel_test.txt")
+    episodes = "dev-episodes" if kind == "dev" else "episodes"
+    train = _entries(split, f"{episodes}/{shots}-shot-{episode:02d}.txt")
+    test = _entries(split, judged or "novel_test.txt")
     return split.groups["base"], split.groups["novel"], base, train, test
 
 

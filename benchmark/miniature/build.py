@@ -17,13 +17,13 @@ from filelock import FileLock
 from benchmark.data import class_words, holdouts, splits
 from benchmark.data.captions import miniature_file
 from benchmark.data.splits import Row, Split
-from benchmark.miniature import captions, concepts, label_sets, scenes
+from benchmark.miniature import banks, captions, concepts, label_sets, scenes
+from benchmark.miniature.banks import Bank
 from benchmark.miniature.label_sets import VERSION
 from benchmark.miniature.scenes import Placed
 
 _HERE = Path(__file__).parent
 _SENTENCES = {"coco": 5, "voc": 1}  # of a caption, as in the published ones
-_VARIANTS = 24  # sprites per concept
 _CHUNK = 200  # images per job
 _QUALITY = 90
 # COCO's category ids run from 1 to 90 and leave these out.
@@ -72,20 +72,13 @@ def build(root: Path, workers: int | None = None) -> None:
     workers   processes, by default one a core and at most 8; the bytes do not depend on it
     """
     sets = {path.stem: _read(path.stem) for path in _world_files()}
-    jobs = [
-        (root, rows[start : start + _CHUNK])
-        for rows in sets.values()
-        for start in range(0, len(rows), _CHUNK)
-    ]
     for folder in {os.path.dirname(path) for rows in sets.values() for path, *_ in rows}:
         (root / folder).mkdir(parents=True)
     workers = workers or min(os.cpu_count() or 1, 8)
-    context, names = multiprocessing.get_context("spawn"), list(concepts.load())
-    with context.Pool(workers) as pool:
-        wanted = [(name, _VARIANTS, VERSION) for name in names]
-        bank = dict(zip(names, pool.starmap(scenes.instances, wanted, chunksize=1), strict=True))
-    with context.Pool(workers, _start_worker, [bank]) as pool:
-        pictures = dict(pair for part in pool.starmap(_render, jobs, chunksize=1) for pair in part)
+    pictures: Pictures = {}
+    for part in banks.WORLD:
+        rows = [row for name, rows in sets.items() if part_of(name) == part for row in rows]
+        pictures |= _render_part(root, part, rows, workers)
     for name, rows in sets.items():
         chosen = {path: pictures[path] for path, *_ in rows}
         if name.startswith("VOC"):
@@ -93,6 +86,24 @@ def build(root: Path, workers: int | None = None) -> None:
         else:
             _write_coco(root / "annotations" / f"instances_{name}.json", chosen)
     write_captions(root)
+
+
+def part_of(name: str) -> str:
+    """The part of the world that a world file belongs to, and whose bank its images draw from."""
+    if "dev" in name:
+        return "development"
+    return "training" if "train" in name else "test"
+
+
+def _render_part(root: Path, part: str, rows: list, workers: int) -> Pictures:
+    """Draw one part's bank, then its images."""
+    context, names = multiprocessing.get_context("spawn"), list(concepts.load())
+    with context.Pool(workers) as pool:
+        wanted = [(name, banks.INSTANCES, (banks.WORLD[part],)) for name in names]
+        bank = dict(zip(names, pool.starmap(banks.instances, wanted, chunksize=1), strict=True))
+    jobs = [(root, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
+    with context.Pool(workers, _start_worker, [bank]) as pool:
+        return dict(pair for done in pool.starmap(_render, jobs, chunksize=1) for pair in done)
 
 
 def write_captions(root: Path) -> None:
@@ -117,7 +128,7 @@ def _training_rows(split: Split) -> dict[str, set[Row]]:
     if split.setting == "long-tailed":
         return {"train": set(splits.entries(split, "train.txt"))}
     base = splits.entries(split, "base_train.txt")
-    episodes = [name for name in split.files if name.startswith("episodes/")]
+    episodes = [name for name in split.files if "episodes/" in name]  # development's too
     return {
         "base_train": set(base),
         "episodes": {row for name in episodes for row in splits.entries(split, name)},
@@ -127,7 +138,7 @@ def _training_rows(split: Split) -> dict[str, set[Row]]:
 
 def _digest() -> str:
     """Changes with everything that decides how a picture looks."""
-    names = ("concepts.yaml", "scenes.py", "sprites.py", "captions.py", "build.py")
+    names = ("concepts.yaml", "banks.py", "scenes.py", "sprites.py", "captions.py", "build.py")
     files = [*(_HERE / name for name in names), class_words.PATH, *_world_files()]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
 
@@ -147,10 +158,10 @@ def _read(name: str) -> list[tuple[str, list[str], frozenset[str]]]:
     ]
 
 
-_bank: scenes.Bank = {}  # of this worker process
+_bank: Bank = {}  # of this worker process
 
 
-def _start_worker(bank: scenes.Bank) -> None:
+def _start_worker(bank: Bank) -> None:
     _bank.update(bank)
 
 

@@ -4,6 +4,7 @@
 statistics.json; `--statistics FOLDER` first recounts statistics.json in a folder of official lists.
 Everything follows from VERSION.
 
+`dev2017`, `dev2014` and `VOC2007_dev` are drawn like the test sets and serve to choose settings.
 A world file has one line an image, `<path below the data root> <class index>[d] ...`: all that is
 in the image, with `d` behind a class present only as `difficult` objects (VOC).
 """
@@ -19,7 +20,7 @@ from benchmark.common import environment
 from benchmark.miniature import label_statistics, sampling, split_lists
 from benchmark.miniature.label_statistics import LabelStatistics, statistics_of
 
-VERSION = 1
+VERSION = 2
 IMAGES = Path(__file__).with_name("images")
 SPLITS = environment.ROOT / "splits" / "miniature"
 PROPOSALS = 4_000_000  # swaps tried for an 80-class set; about 8 s
@@ -53,8 +54,10 @@ def coco(facts: dict) -> dict[str, list[Row]]:
     matrices = {
         "train2017": _sample("train2017", train, train.images),
         "val2017": _sample("val2017", natural, 2500, floor=10),
+        "dev2017": _sample("dev2017", natural, 1500, floor=10),
         "train2014": _sample("train2014", natural, 2400),
         "val2014": _until(_sample("val2014", natural, 2600), split_lists.NOVEL["coco"], 900, 100),
+        "dev2014": _until(_sample("dev2014", natural, 2600), split_lists.NOVEL["coco"], 600, 0),
     }
     ids = _ids("coco ids", LAST_COCO_ID, matrices)
     found = {}
@@ -73,6 +76,7 @@ def voc(facts: dict) -> dict[str, list[Row]]:
         "VOC2012_trainval": _sample("VOC2012_trainval", train, train.images),
         "VOC2007_trainval": _sample("VOC2007_trainval", easy, 2250),
         "VOC2007_test": _sample("VOC2007_test", test, 2476),
+        "VOC2007_dev": _sample("VOC2007_dev", test, 1800),
     }
     marks = {name: difficult_only(facts, matrix, name) for name, matrix in matrices.items()}
     matrices["VOC2007_trainval"] += marks["VOC2007_trainval"]

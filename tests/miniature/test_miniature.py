@@ -14,7 +14,7 @@ from benchmark.clip import feature_cache, model, resolve
 from benchmark.clip.prompts import template_features
 from benchmark.common import environment
 from benchmark.data import annotations, class_words, splits, tasks
-from benchmark.miniature import build, captions, concepts, scenes, sprites
+from benchmark.miniature import banks, build, captions, concepts, scenes, sprites
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,8 @@ def test_an_image_is_a_function_of_version_and_path(root, tmp_path):
     path = splits.entries(split, "test.txt")[5][0]
     row = next(r for r in build._read("VOC2007_test") if r[0] == path)
     (tmp_path / path).parent.mkdir(parents=True)
-    sprites_of = {n: scenes.instances(n, build._VARIANTS, build.VERSION) for n in row[1]}
+    seed = (banks.WORLD["test"],)
+    sprites_of = {n: banks.instances(n, banks.INSTANCES, seed) for n in row[1]}
     build._start_worker(sprites_of)
     build._render_one(tmp_path, *row)
     assert (tmp_path / path).read_bytes() == (root / path).read_bytes()

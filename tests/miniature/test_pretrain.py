@@ -71,3 +71,19 @@ def test_the_export_is_an_open_clip_model_of_the_same_features(pairs, tmp_path, 
 def test_the_probe_measures_three_views():
     probe = pretrain._Probe(count=4)
     assert probe.labels.shape == (4, 80) and probe.labels.sum(1).min() >= 1
+
+
+def test_fillers_stand_between_the_start_and_the_caption(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "_Probe", lambda: lambda trainer: "")
+    made, _ = trainer(pairs, tmp_path, 2)
+    captions_ = made.tokens[:, 0].numpy()
+    lengthened = made._with_fillers(captions_, np.random.default_rng(3))
+    counts = []
+    for caption, longer in zip(captions_, lengthened, strict=True):
+        words = caption[: int((caption == made.end).argmax()) + 1]
+        end = int((longer == made.end).argmax()) + 1
+        counts.append(end - len(words))
+        assert longer[0] == made.start and not longer[end:].any()
+        assert (longer[1 + counts[-1] : end] == words[1:]).all()
+        assert np.isin(longer[1 : 1 + counts[-1]], made.fillers).all()
+    assert min(counts) == 0 and 0 < max(counts) <= 60

@@ -11,6 +11,8 @@ from benchmark.common.errors import InputError
 Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
 # The list files of a few-shot split's episodes: name -> (shots, number)
 EPISODES = {f"episodes/{k}-shot-{n:02d}.txt": (k, n) for k in (1, 5) for n in range(1, 11)}
+# The miniature's splits have development images too, and few-shot ones `dev-episodes/...`.
+DEVELOPMENT = {"long-tailed": "dev.txt", "few-shot": "novel_dev.txt"}
 
 
 def sha256(content: bytes) -> str:

@@ -17,13 +17,13 @@ from benchmark.common.errors import unknown
 from benchmark.data import splits, tasks
 from benchmark.data.images import ImageList, LabelledImages
 from benchmark.method import registry
-from benchmark.miniature import scenes
+from benchmark.miniature import banks, scenes
 from benchmark.suites import expand, load
 from benchmark.suites.unit import Unit
 
 TASK = "coco-lt"
 COUNTS = {"train": 1909, "test": 5000}  # images of the official COCO-LT
-_sprites = cache(scenes.instances)
+_sprites = cache(banks.instances)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def units(scale: str, methods: Sequence[str] = ()) -> list[Unit]:
         if name not in labels:
             raise unknown("method of suite cimlic", name, labels)
     chosen = tuple(entry for entry in suite.methods if entry.label in (methods or labels))
-    infos = {name: tasks.info(name, "") for name in (*tasks.TASKS, *tasks.HOLDOUTS)}
+    infos = {name: tasks.info(name, "") for name in tasks.ALL}
     known = expand.Known(scale, infos, registry.methods(), "", "")
     return expand.expand(replace(suite, tasks=(TASK,), methods=chosen), known, seeds=(0,))
 
@@ -75,7 +75,7 @@ def pictures(
     for n, (path, (_, drawn)) in enumerate(zip(paths, rows, strict=True)):
         labels[n, list(drawn)] = 1
         if not (folder / path).exists():
-            bank = {name: _sprites(name, 4, 0) for name in (split.classes[k] for k in drawn)}
+            bank = {name: _sprites(name, 4, (0,)) for name in (split.classes[k] for k in drawn)}
             style, random = scenes.BENCHMARK, np.random.default_rng(n)
             image, _ = scenes.compose(list(bank), style, bank, random)
             image.resize((side, side), Image.Resampling.BICUBIC).save(folder / path, quality=90)
