@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 _METHODS = "labels of the suite or methods (default: all of the suite and of --plugin)"
-_TASKS = "tasks whose names end in -dev or -holdout, such as coco-lt-holdout"
+_TASKS = "tasks whose names end in -dev or -holdout, such as coco-lt-dev"
 _OUT = """the settings file, into which the best settings are merged (default: settings.yaml in
 results/tune/<scale>)"""
 
