@@ -20,6 +20,7 @@ COMMANDS = {  # each is benchmark/cli/<name>.py; what it answers
     "published": "do the papers' tables add up?",
     "speed": "fast against plain, and what a step costs on this machine",
     "splits": "the official split lists: fetched, verified, restricted",
+    "tune": "the same search for hyperparameters for every method, without test data",
 }
 
 

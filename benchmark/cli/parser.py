@@ -18,6 +18,12 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see --help")
 
 
+def names(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Comma- or space-separated names, each once; None when the flag is absent."""
+    found = (name for part in given or () for name in part.split(",") if name)
+    return None if given is None else tuple(dict.fromkeys(found))
+
+
 def command(
     parser: Callable[[], argparse.ArgumentParser],
     run: Callable[[argparse.Namespace], int],

@@ -8,13 +8,13 @@ needs: --help waits for no library, a look at a plan neither for torch nor for s
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.cli.parser import Parser, command
+from benchmark.cli import jobs
+from benchmark.cli.parser import Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.runner import devices
@@ -128,9 +128,7 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
         raise InputError("--recompute: only --report reads stored scores; add --report")
     if flags.to is not None:
         raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
-    if flags.workers is not None and flags.workers < 1:
-        raise InputError(f"--workers {flags.workers}: must be 1 or more")
-    devices.check_device(flags.device)
+    jobs.check_workers(flags)
     from benchmark.common import files
     from benchmark.suites.plan import Choice
 
@@ -139,8 +137,8 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
     same = ("suite", "episodes", "backbone", "preprocess", "precision")
     return Choice(
         **{name: getattr(flags, name) for name in same},
-        tasks=_names(flags.tasks),
-        methods=_names(flags.methods),
+        tasks=names(flags.tasks),
+        methods=names(flags.methods),
         seeds=_seeds(flags.seeds),
         data_root=root,
         plugins=plugins,
@@ -163,16 +161,13 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
     from benchmark.cli import status
     from benchmark.common import files
-    from benchmark.records import provenance, store
+    from benchmark.records import store
     from benchmark.runner import schedule
 
-    cache = environment.cache()
-    files.check_writable(folder.records, f"--results-dir {flags.results_dir}")
-    files.check_writable(cache, "$CIMLIC_CACHE")
-    files.check_lockable(folder.locks)
+    jobs.check_folders(folder, flags.results_dir)
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
-        stale |= files.file_times(cache / "states", ".safetensors")
+        stale |= files.file_times(environment.cache() / "states", ".safetensors")
     records = store.RecordStore(folder, stale, flags.oracle)
     records.scan()
     units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
@@ -181,24 +176,16 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     if left:
         from benchmark.runner import workers
 
-        of_workers = devices.worker_devices(flags.device, flags.workers, len(left))
-        job = workers.Job(
-            units=tuple(units.values()),
+        job = jobs.job(
+            *(flags, choice, made, units.values(), len(left)),
             suite=made.suite.name,
             folder=folder,
-            cache=cache,
-            root=_data_root(choice, made, cache),
-            backbone=made.backbone,
-            plugins=choice.plugins,
-            devices=of_workers,
             stale=stale,
-            origin=provenance.of_code(),
-            shuffle=int.from_bytes(os.urandom(4), "big"),
             oracle=flags.oracle,
             plain=flags.plain,
             costs=schedule.known([folder, _reference(made)]),
         )
-        print(f"{len(of_workers)} worker(s) on {', '.join(dict.fromkeys(of_workers))}", flush=True)
+        print(jobs.workers_line(job), flush=True)
         records = workers.run(job)
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for
     everything.scan()
@@ -232,31 +219,12 @@ def _reference(made: Plan) -> ResultsFolder:
     return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
 
 
-def _data_root(choice: Choice, made: Plan, cache: Path) -> Path:
-    """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
-    if choice.data_root is None:
-        from benchmark.miniature import build
-
-        return build.ensure(cache)
-    from benchmark.data import tasks
-
-    for name, first in {unit.task: unit.episode for unit in reversed(made.units)}.items():
-        tasks.check_files(tasks.load(name, made.scale, choice.data_root, first))
-    return choice.data_root
-
-
-def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Comma- or space-separated names, each once; None when the flag is absent."""
-    names = (name for part in given or () for name in part.split(",") if name)
-    return None if given is None else tuple(dict.fromkeys(names))
-
-
 def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
-    names = _names(given)
-    for name in names or ():
-        if not name.isdecimal():
-            raise InputError(f"--seeds {name}: a seed is a whole number, 0 or more")
-    return None if names is None else tuple(map(int, names))
+    seeds = names(given)
+    for seed in seeds or ():
+        if not seed.isdecimal():
+            raise InputError(f"--seeds {seed}: a seed is a whole number, 0 or more")
+    return None if seeds is None else tuple(map(int, seeds))
 
 
 main = command(parser, _dispatch, interrupted="interrupted; the same command goes on from here")

@@ -84,6 +84,11 @@ def split_of(name: str) -> tuple[str, int | None, str]:
     return f"{dataset}-{kind}", shots[0] if shots else None, rest[-1] if name not in TASKS else ""
 
 
+def stands_for(name: str) -> str:
+    """The task for which a hold-out or development task chooses settings; any other itself."""
+    return name.removesuffix("-holdout").removesuffix("-dev")
+
+
 def title(name: str) -> str:
     """A task's name in tables and figures: COCO-LT, VOC 5-shot, COCO-LT hold-out."""
     dataset, kind, *rest = name.split("-")

@@ -13,15 +13,16 @@ import inspect
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from benchmark.common import environment, files, identity
 from benchmark.common.errors import InputError
-from benchmark.method import discovery
+from benchmark.method import discovery, search_space
 from benchmark.method.base import Method
+from benchmark.method.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class MethodInfo:
     summary: str = ""  # the first line of its docstring
     file: str = ""
     title: str = ""  # its name in tables and figures
+    search_space: SearchSpace = field(default_factory=dict)  # as declared: see `checked`
 
     def __post_init__(self) -> None:  # JSON knows no tuples; as hyperparameters there are no lists
         defaults = {k: tuple(v) if isinstance(v, list) else v for k, v in self.defaults.items()}
         object.__setattr__(self, "defaults", defaults)
+        object.__setattr__(self, "search_space", search_space.from_plain(self.search_space))
 
 
 def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
@@ -73,7 +76,8 @@ def info(name: str, cls: type[Method]) -> MethodInfo:
         raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
     summary = (cls.__doc__ or "").strip().partition("\n")[0]
     title = cls.title or name
-    return MethodInfo(name, cls.version, cls.deterministic, defaults, summary, file, title)
+    about = (cls.version, cls.deterministic, defaults, summary, file, title)
+    return MethodInfo(name, *about, cls.search_space)
 
 
 def _sources() -> str:

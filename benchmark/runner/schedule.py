@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.records import store
@@ -28,6 +29,15 @@ def known(folders: Iterable[store.ResultsFolder]) -> dict[Name, float]:
             at = (record["task"], record["label"], record.get("seed"), record.get("episode"))
             found.setdefault(at, _seconds(record))
     return found
+
+
+def expected(units: Iterable[Unit], records: Iterable[Mapping]) -> dict[Name, float]:
+    """Seconds by unit: the mean of what its method took on its task, whatever its settings."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        took.setdefault((record["task"], record["method"]), []).append(_seconds(record))
+    known = {at: statistics.fmean(seconds) for at, seconds in took.items()}
+    return {name(u): known[u.task, u.method] for u in units if (u.task, u.method) in known}
 
 
 def _seconds(record: dict) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
-from benchmark.data import preprocessing
+from benchmark.data import preprocessing, tasks
 from benchmark.data.tasks import TaskInfo
 from benchmark.method import precision
 from benchmark.method.registry import MethodInfo
@@ -89,12 +89,12 @@ def _check(entry: MethodEntry, suite: Suite, known: Known) -> None:
     where = f"{suite.origin}: methods.{entry.label}"
     if entry.method not in known.methods:
         raise InputError(f"{where}: {errors.unknown('method', entry.method, known.methods)}")
-    tasks = known.tasks.values()
+    infos = known.tasks.values()
     possible = {
         "scale": set(SCALES),
-        "setting": {task.setting for task in tasks},
-        "task": {task.name for task in tasks},
-        "dataset": {task.dataset for task in tasks},
+        "setting": {task.setting for task in infos},
+        "task": {task.name for task in infos},
+        "dataset": {task.dataset for task in infos},
     }
     for number, override in enumerate(entry.overrides):
         for key, values in override.when.items():
@@ -109,15 +109,18 @@ def _settings(
 ) -> tuple[tuple[tuple[str, Any], ...], str]:
     """Hyperparameters, sorted by name, and preprocessing.
 
-    The defaults of the method's signature, then the entry's values, then its overrides.
+    The defaults of the method's signature, then what a settings file has for the entry, then the
+    entry's values, then its overrides. What is set for a task is set for its hold-out too.
     """
     where = f"{suite.origin}: methods.{entry.label}"
-    here = {"scale": scale, "setting": task.setting, "task": task.name, "dataset": task.dataset}
+    here = {"scale": {scale}, "setting": {task.setting}, "dataset": {task.dataset}}
+    here["task"] = {task.name, tasks.stands_for(task.name)}
     values, preprocess = dict(method.defaults), entry.preprocess
-    layers = [(f"{where}.hyperparameters", Override({}, entry.hyperparameters))]
+    layers = [*entry.chosen.items()]
+    layers += [(f"{where}.hyperparameters", Override({}, entry.hyperparameters))]
     layers += [(f"{where}.overrides[{i}].set", item) for i, item in enumerate(entry.overrides)]
     for at, layer in layers:
-        applies = all(here[key] in wanted for key, wanted in layer.when.items())
+        applies = all(here[key].intersection(wanted) for key, wanted in layer.when.items())
         if applies and layer.preprocess is not None:
             preprocess = layer.preprocess
         for name, value in layer.set.items():

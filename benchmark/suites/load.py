@@ -12,8 +12,9 @@ from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
 from benchmark.data import preprocessing
 from benchmark.method import precision
-from benchmark.suites import tables
-from benchmark.suites.suite import CLIP, MethodEntry, Override, Suite
+from benchmark.suites import settings, tables
+from benchmark.suites.settings import SettingsFile
+from benchmark.suites.suite import CLIP, SCALES, MethodEntry, Override, Suite
 from benchmark.suites.tables import ReportLayout
 
 FOLDER = Path(__file__).parent
@@ -39,7 +40,7 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     origin = f"{folder.name}/{path.name}" if named else name
     data, summary = strict_yaml.read(path, origin)
     several = isinstance(data, dict) and "include" in data
-    known = ("include",) if several else ("tasks", "methods", "tables")
+    known = ("include",) if several else ("tasks", "methods", "tables", "settings")
     fields = strict_yaml.Fields(data, origin, ("name", "seeds", "episodes", *known))
     name = fields.get("name", str)
     if not _NAME.fullmatch(name) or name == "reference":
@@ -57,17 +58,33 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     methods = fields.get("methods", dict)
     if not methods:
         raise InputError(f"{origin}: methods: there is none; add one")
-    entries = tuple(_entry(label, methods[label], origin) for label in methods)
-    layout = tables.parse(fields, methods, origin)
-    tasks = fields.items("tasks", str)
-    return Suite(name, tasks, seeds, episodes, entries, origin, summary, layout)
+    suite = Suite(
+        name,
+        fields.items("tasks", str),
+        seeds,
+        episodes,
+        (),
+        origin,
+        summary,
+        tables.parse(fields, methods, origin),
+        _settings(fields, path.parent),
+    )
+    return replace(suite, methods=tuple(_entry(x, methods[x], suite) for x in methods))
 
 
-def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
-    where = f"{origin}: methods.{label}"
+def _settings(fields: strict_yaml.Fields, folder: Path) -> dict[str, SettingsFile]:
+    """The settings file of each scale that has one; their paths are relative to the suite's."""
+    where = f"{fields.where}: settings"
+    part = strict_yaml.Fields(fields.get("settings", dict, {}), where, SCALES)
+    paths = {scale: folder / part.get(scale, str) for scale in part.data}
+    return {x: settings.read(path, f"{where}: {path.name}") for x, path in paths.items()}
+
+
+def _entry(label: Any, data: Any, suite: Suite) -> MethodEntry:
+    where = f"{suite.origin}: methods.{label}"
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
-    known = ("method", "hyperparameters", "preprocess", "precision", "overrides")
+    known = ("method", "hyperparameters", "preprocess", "precision", "overrides", "settings")
     fields = strict_yaml.Fields({} if data is None else data, where, known)
     overrides = []
     for number, item in enumerate(fields.get("overrides", list, [])):
@@ -84,7 +101,21 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
     method = fields.get("method", str, label)
     bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
     seen = _named(fields, "preprocess", CLIP, preprocessing.parse)
-    return MethodEntry(label, method, given, tuple(overrides), seen, bits)
+    chosen = _chosen(fields, suite, label, method)
+    return MethodEntry(label, method, given, tuple(overrides), seen, bits, chosen)
+
+
+def _chosen(
+    fields: strict_yaml.Fields, suite: Suite, label: str, method: str
+) -> dict[str, Override]:
+    """What the suite's settings files give an entry, or those of the name in its `settings`."""
+    name = fields.get("settings", str) if fields.data.get("settings") is not None else None
+    if name is not None and not suite.settings:
+        raise InputError(f"{fields.where}: settings: the suite has no settings file; name one")
+    try:
+        return suite.chosen(label, method, name)
+    except InputError as error:
+        raise InputError(f"{fields.where}: settings: {error}") from None
 
 
 def _named(
@@ -117,7 +148,9 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
                 raise InputError(f"{head.origin}: include: {text}")
             found[entry.label] = replace(entry, leaves=old.leaves & leaves), owner
     entries = tuple(entry for entry, _ in found.values())
-    return replace(head, tasks=tasks, methods=entries, layout=_layout(head, members))
+    files = {scale: file for member in members[::-1] for scale, file in member.settings.items()}
+    merged = replace(head, tasks=tasks, methods=entries, settings=files)
+    return replace(merged, layout=_layout(head, members))
 
 
 def _layout(head: Suite, members: Sequence[Suite]) -> ReportLayout:

@@ -53,6 +53,7 @@ class Plan:
     backbone: Backbone
     units: tuple[Unit, ...]
     others: tuple[Unit, ...]  # of the same suite and methods, but not selected
+    known: Known  # what they were checked against
 
     def reported(self, done: Mapping[str, object]) -> list[Unit]:
         """The units of the report: the selected, and others that have a record; in suite order."""
@@ -95,7 +96,7 @@ def make(choice: Choice) -> Plan:
     units = expand.expand(chosen, found, choice.seeds, **given)
     keys = {(unit.key, unit.label) for unit in units}
     others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
-    return Plan(whole, choice.scale, backbone, tuple(units), others)
+    return Plan(whole, choice.scale, backbone, tuple(units), others, found)
 
 
 def _split_sha256(name: str, choice: Choice, selected: bool) -> str:
@@ -119,4 +120,5 @@ def _added(
         if name not in labels and name not in methods:
             raise errors.unknown("method", name, labels | set(methods))
         added.append(name)
-    return tuple(MethodEntry(name, name) for name in dict.fromkeys(added) if name not in labels)
+    new = [name for name in dict.fromkeys(added) if name not in labels]
+    return tuple(MethodEntry(name, name, chosen=whole.chosen(name, name)) for name in new)

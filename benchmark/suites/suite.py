@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.data import preprocessing
 from benchmark.method import precision
+from benchmark.suites.settings import SettingsFile
 from benchmark.suites.tables import ReportLayout
 
 SCALES = ("miniature", "paper")
@@ -33,6 +34,7 @@ class MethodEntry:
     overrides: tuple[Override, ...] = ()
     preprocess: str = CLIP
     precision: str = precision.FLOAT32
+    chosen: Mapping[str, Override] = field(default_factory=dict)  # place in a settings file -> it
     leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
 
 
@@ -48,3 +50,14 @@ class Suite:
     origin: str = "suite"
     summary: str = ""
     layout: ReportLayout = ReportLayout()
+    settings: Mapping[str, SettingsFile] = field(default_factory=dict)  # by scale
+
+    def chosen(self, label: str, method: str, name: str | None = None) -> dict[str, Override]:
+        """What the settings files give an entry, see `SettingsFile.of`; by the place in them."""
+        found = {}
+        for scale, file in self.settings.items():
+            owner, by_setting = file.of(label, method, name)
+            for setting, values in by_setting.items():
+                when = {"scale": (scale,), "setting": (setting,)}
+                found[f"{file.origin}: {owner}.{setting}"] = Override(when, values)
+        return found

@@ -1,0 +1,83 @@
+"""What the commands that compute units share: folders in order, the images, the workers' job."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.common import environment
+from benchmark.common.errors import InputError
+from benchmark.runner import devices
+
+if TYPE_CHECKING:
+    from benchmark.records.store import ResultsFolder
+    from benchmark.runner.workers import Job
+    from benchmark.suites.plan import Choice, Plan
+    from benchmark.suites.unit import Unit
+
+
+def check_workers(flags: argparse.Namespace) -> None:
+    """InputError for a number of workers or a device that cannot be."""
+    if flags.workers is not None and flags.workers < 1:
+        raise InputError(f"--workers {flags.workers}: must be 1 or more")
+    devices.check_device(flags.device)
+
+
+def check_folders(folder: ResultsFolder, results: Path) -> None:
+    """InputError for folders that cannot be written or locked; `results` is --results-dir."""
+    from benchmark.common import files
+
+    files.check_writable(folder.records, f"--results-dir {results}")
+    files.check_writable(environment.cache(), "$CIMLIC_CACHE")
+    files.check_lockable(folder.locks)
+
+
+def job(
+    flags: argparse.Namespace,
+    choice: Choice,
+    made: Plan,
+    units: Iterable[Unit],
+    left: int,
+    **more: Any,
+) -> Job:
+    """The job of the workers that the flags ask for, no more of them than units `left` to run.
+
+    more   the fields of a Job that commands differ in: its suite and folder, what is stale
+    """
+    from benchmark.records import provenance
+    from benchmark.runner import workers
+
+    units = tuple(units)
+    cache = environment.cache()
+    return workers.Job(
+        units=units,
+        cache=cache,
+        root=_data_root(choice, units, cache),
+        backbone=made.backbone,
+        plugins=choice.plugins,
+        devices=devices.worker_devices(flags.device, flags.workers, left),
+        origin=provenance.of_code(),
+        shuffle=int.from_bytes(os.urandom(4), "big"),
+        **more,
+    )
+
+
+def workers_line(job: Job) -> str:
+    """`2 worker(s) on cpu`."""
+    return f"{len(job.devices)} worker(s) on {', '.join(dict.fromkeys(job.devices))}"
+
+
+def _data_root(choice: Choice, units: Sequence[Unit], cache: Path) -> Path:
+    """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
+    if choice.data_root is None:
+        from benchmark.miniature import build
+
+        return build.ensure(cache)
+    from benchmark.data import tasks
+
+    for name, first in {unit.task: unit.episode for unit in reversed(units)}.items():
+        tasks.check_files(tasks.load(name, choice.scale, choice.data_root, first))
+    return choice.data_root
