@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
 from benchmark.method.inputs import normalised_features
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 _CHUNK = 32  # images whose prompts are encoded at a time where nothing is learned
@@ -53,6 +55,14 @@ class CoCoOp(Method):
     name = "cocoop"
     title = "CoCoOp"
     scores = "logits"
+
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-4, 0.5, log=True),
+        "weight_decay": Range(1e-5, 1e-2, log=True),
+        "loss": Choice(("asl", "bce", "db")),
+        "init": Choice(("", "a photo of a")),
+        "reduction": Choice((4, 16)),
+    }
 
     context: int = 4
     init: str = "a photo of a"

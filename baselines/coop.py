@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
 from benchmark.method.inputs import normalised_features
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 
@@ -36,6 +38,14 @@ class CoOp(Method):
     name = "coop"
     title = "CoOp"
     scores = "logits"
+
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-4, 0.3, log=True),
+        "weight_decay": Range(1e-5, 1e-2, log=True),
+        "loss": Choice(("asl", "bce", "db")),
+        "context": Choice((4, 16)),
+        "init": Choice(("", "a photo of a")),
+    }
 
     context: int = 16
     class_specific: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
 from benchmark.method.inputs import feature_parts
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 
@@ -53,6 +55,15 @@ class DualCoOp(Method):
     name = "dualcoop"
     title = "DualCoOp"
     scores = "probabilities"
+
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-4, 0.1, log=True),
+        "loss_weight": Range(0.01, 1.0, log=True),
+        "gamma_neg": Range(1.0, 4.0),
+        "weight_decay": Range(1e-5, 1e-2, log=True),
+        "local": Choice(("regions", "value", "tokens")),
+        "context": Choice((4, 16)),
+    }
 
     context: int = 16
     class_specific: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from benchmark.common.device import take_rows
 from benchmark.common.errors import unknown
 from benchmark.method import Method, losses
 from benchmark.method.inputs import normalised_features, picture_parts
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 HEADS = ("zeros", "text")
@@ -45,6 +47,15 @@ class Finetune(Method):
 
     name = "finetune"
     title = "Fine-tuning"
+    version = 2
+
+    # Loss and head are what a row is.
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-5, 3e-3, log=True),
+        "weight_decay": Range(1e-5, 0.1, log=True),
+        "schedule": Choice(("onecycle", "constant")),
+        "ema": Choice((0.0, 0.9, 0.99, 0.998)),
+    }
 
     loss: str = "bce"
     db_constants: str = "coco"
@@ -54,9 +65,9 @@ class Finetune(Method):
     lr: float = 1e-5
     batch_size: int = 32
     weight_decay: float = 1e-4
-    schedule: str = "constant"
-    ema: float = 0.0
-    augment: str = "none"
+    schedule: str = "onecycle"
+    ema: float = 0.998
+    augment: str = "cutout+randaugment"
 
     def fit(self, train_set, run) -> None:
         if self.head not in HEADS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from benchmark.common.errors import InputError
 from benchmark.method import Method
+from benchmark.method.search_space import Range, SearchSpace
 
 _CHUNK = 10  # L-BFGS iterations between two entries of the curve
 _DONE, _NEARLY = 1e-9, 1e-3  # relative fall over a chunk at which a fit, and a trial of C, ends
@@ -110,6 +112,10 @@ class LinearProbe(Method):
     name = "linear_probe"
     title = "Linear probe"
     scores = "probabilities"
+
+    search_space: ClassVar[SearchSpace] = {
+        "strength": Range(1e-4, 1e4, log=True),
+    }
 
     strength: float = 0.0
     iterations: int = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
 from benchmark.method.inputs import normalised_features
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 
@@ -58,6 +60,15 @@ class LMPT(Method):
     name = "lmpt"
     title = "LMPT"
     scores = "logits"
+
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-4, 1.0, log=True),
+        "weight": Range(0.1, 0.9),
+        "margin": Range(0.05, 0.5),
+        "gamma": Range(0.0, 2.0),
+        "loss": Choice(("asl", "bce", "db")),
+        "init": Choice(("", "a photo of a")),
+    }
 
     context: int = 16
     init: str = ""

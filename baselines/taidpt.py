@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import caption_labels
 from benchmark.method import Method
 from benchmark.method.inputs import feature_parts
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
 
@@ -62,6 +64,15 @@ class TaIDPT(Method):
     name = "taidpt"
     title = "TaI-DPT"
     scores = "logits"
+
+    search_space: ClassVar[SearchSpace] = {
+        "lr": Range(1e-5, 0.1, log=True),
+        "scale": Range(1.0, 50.0, log=True),
+        "margin": Range(0.3, 3.0, log=True),
+        "text_temperature": Range(5.0, 100.0, log=True),
+        "image_temperature": Range(5.0, 100.0, log=True),
+        "local": Choice(("value", "tokens")),
+    }
 
     context: int = 16
     scale: float = 4.0

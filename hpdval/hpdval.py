@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,9 @@ from benchmark.method.inputs import picture_parts
 from benchmark.method.training import Recipe, train
 from hpdval import equations, students
 from hpdval.settings import LEARNED, Settings
+
+Features = tuple[Tensor, Tensor]  # f_cls (B, D) and f_j (B, L, D)
+_PART = 256  # images whose kept features are scored at a time
 
 
 class HPDVAL(Settings):
@@ -32,6 +35,7 @@ class HPDVAL(Settings):
 
     name = "hpdval"
     title = "HP-DVAL"
+    version = 2
     scores = "logits"
 
     def fit_base(self, base, run) -> None:
@@ -60,9 +64,7 @@ class HPDVAL(Settings):
 
     @torch.no_grad()
     def predict(self, images, run):
-        text = self._text()
-        parts = [self._score(*features, text) for features in self._features(images, run)]
-        return run.clip.logit_scale * torch.cat(parts)
+        return run.clip.logit_scale * self._scores(self._features(images, run))
 
     @torch.no_grad()
     def local_scores(self, images, run):
@@ -99,9 +101,10 @@ class HPDVAL(Settings):
         """Stage 2: L2 = L_cls + L_sc over the learned contexts; the image tower is frozen."""
         self._draw_contexts(train_set, run)
         drawn = self.frozen_features(train_set.images, run)
-        recipe = Recipe.of(self, epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
-        parameters = self.contexts.values()
-        self._train(parameters, lambda at: (drawn(at), None), train_set, recipe, run, "stage 2")
+        recipe = self._recipe(epochs=self.stage2_epochs, lr=self.stage2_lr, cycle=0)
+        plain = map(drawn, torch.arange(len(train_set.images)).split(_PART))
+        stage = train_set, recipe, run, "stage 2", plain
+        self._train(self.contexts.values(), lambda at: (drawn(at), None), *stage)
 
     def frozen_features(self, images, run: Run) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """From indices to stage 2's f_cls and f_j, computed once: the student is frozen by then."""
@@ -117,12 +120,26 @@ class HPDVAL(Settings):
         parameters = [*self.image_tower.parameters(), *self.contexts.values()]
         self._train(parameters, look, train_set, recipe, run, "joint")
 
-    def _train(self, parameters, look: Callable, train_set, recipe: Recipe, run: Run, stage: str):
+    def _train(
+        self,
+        parameters: Iterable[nn.Parameter],
+        look: Callable,
+        train_set,
+        recipe: Recipe,
+        run: Run,
+        stage: str,
+        plain: Iterable[Features] | None = None,
+    ) -> None:
         """One stage: L_cls, plus L_kd where `look` gives a target and L_sc of a learned context.
 
-        look   from indices to the features (f_cls, f_j) and what f_cls is drawn to, or None
+        look    from indices to the features (f_cls, f_j) and what f_cls is drawn to, or None
+        plain   features of all training pictures as the stage starts, if they are there already
         """
-        classify = self._classification(train_set, run, stage == "base" or self._episode)
+        plain = self._features(train_set.images, run) if plain is None else plain
+        few_shot = stage == "base" or self._episode
+        classify, offset = self._classification(train_set, run, few_shot, plain)
+        if isinstance(offset, nn.Parameter):
+            parameters = [*parameters, offset]
 
         def loss_of(indices):
             features, target = look(indices)
@@ -185,13 +202,38 @@ class HPDVAL(Settings):
         score = equations.SCORES[self.similarity]
         return score(whole, patches, text["global"], text["local"], self.alpha, self.k)
 
-    def _classification(self, train_set, run: Run, few_shot: bool) -> Callable:
-        """L_cls of a batch, from its features (f_cls, f_j), the prompts' text and its indices."""
+    def _scores(self, parts: Iterable[Features]) -> Tensor:
+        """The scores (N, C) of features that come in parts, under the prompts as they are."""
+        text = self._text()
+        return torch.cat([self._score(*features, text) for features in parts])
+
+    def _classification(
+        self, train_set, run: Run, few_shot: bool, plain: Iterable[Features]
+    ) -> tuple[Callable, Tensor | float]:
+        """L_cls of a batch, from its features, the prompts' text and its indices; its offset."""
         labels = torch.from_numpy(train_set.labels).to(run.device)
         loss = self._criterion(labels, few_shot)
-        return lambda features, text, indices: loss(
-            self.scale * self._score(*features, text), take_rows(labels, indices)
-        )
+        offset = self._class_offset(plain, labels, loss)
+
+        def classify(features, text, indices):
+            scores = self._score(*features, text) + offset
+            return loss(self.scale * scores, take_rows(labels, indices))
+
+        return classify, offset
+
+    def _class_offset(
+        self, plain: Iterable[Features], labels: Tensor, loss: losses.Loss
+    ) -> Tensor | float:
+        """The offset (C,) that a stage starts with, a parameter if it is learned; 0 for none.
+
+        It is one of scores, not of scaled ones, so that one learning rate suits it and the rest.
+        """
+        if self.offset == "none":
+            return 0.0
+        with torch.no_grad():
+            start = self.scale * self._scores(plain)
+        best = losses.best_offset(start, labels, loss) / self.scale
+        return nn.Parameter(best) if self.offset == "learned" else best
 
     def _criterion(self, labels: Tensor, few_shot: bool) -> losses.Loss:
         name = (few_shot and self.few_shot_loss) or self.loss
@@ -204,14 +246,22 @@ class HPDVAL(Settings):
     def _first_recipe(self) -> tuple[Recipe, str]:
         """How stage 1, or the joint stage, trains, and its augmentation."""
         if not self._episode:
-            return Recipe.of(self, epochs=self.stage1_epochs, lr=self.stage1_lr), self.augment
-        size, cycle = self.novel_batch or self.batch_size, self.novel_cycle or self.cycle
-        others = {"batch_size": size, "cycle": cycle, "beta2": self.novel_beta2}
-        recipe = Recipe.of(self, epochs=self.novel_epochs, lr=self.stage1_lr, **others)
+            return self._recipe(epochs=self.stage1_epochs, lr=self.stage1_lr), self.augment
+        recipe = self._recipe(
+            epochs=self.novel_epochs,
+            lr=self.novel_lr or self.stage1_lr,
+            batch_size=self.novel_batch or self.batch_size,
+            cycle=self.novel_cycle or self.cycle,
+            beta2=self.novel_beta2,
+        )
         return recipe, self.novel_augment or self.augment
 
+    def _recipe(self, **others) -> Recipe:
+        """A stage's recipe; an episode's few steps have a moving average of their own, or none."""
+        return Recipe.of(self, ema=self.novel_ema if self._episode else self.ema, **others)
+
     @torch.no_grad()
-    def _features(self, images, run: Run) -> Iterator[tuple[Tensor, Tensor]]:
+    def _features(self, images, run: Run) -> Iterator[Features]:
         """The student's f_cls (B, D) and f_j (B, L, D), batch by batch."""
         for part in picture_parts(run, images):
             yield students.image_features(self.image_tower, part, self.local)

@@ -1,20 +1,27 @@
-"""HP-DVAL's hyperparameters: names, defaults after the paper's text, and what each means."""
+"""HP-DVAL's hyperparameters: names, defaults, what each means, which values are worth trying.
+
+Defaults are the paper's text's, and the released code's where the text is silent.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from benchmark.common.errors import InputError, unknown
 from benchmark.method import Method, losses
+from benchmark.method.search_space import Choice, Range, SearchSpace
 from hpdval import equations, students
 
 LEARNED = {"both": ("global", "local"), "global": ("global",), "local": ("local",)}
 # What stage 1 on a whole training set does not depend on. It depends on every other one.
 NOT_STAGE_1 = (
     "consistency", "tied", "context", "init", "joint", "learned", "stage2_epochs", "stage2_lr",
-    "few_shot_loss", "novel_epochs", "novel_batch", "novel_augment", "novel_cycle", "novel_beta2",
+    "few_shot_loss", "novel_epochs", "novel_lr", "novel_batch", "novel_augment", "novel_cycle",
+    "novel_beta2", "novel_ema",
 )  # fmt: skip
+OFFSETS = ("none", "fixed", "learned")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -25,6 +32,11 @@ class Settings(Method):
     student           "clip", "imagenet" or "imagenet-random": see students.py
     alpha, k          weight of the global view (eq. 5); k best of 196 patches, kept as a fraction
     scale             factor on the score before the loss; the text names none, so 1
+    offset            constant a class, added to the score before the loss: the level of a cosine
+                      says nothing, and DB*, ASL and BCE read it. "none", as in the text; "fixed":
+                      the one with the least loss on the scores that a stage starts from;
+                      "learned": trained from there on. No score of `predict` has it: average
+                      precision does not depend on it, the softmax over classes would
     local             kind of local features: "tokens" or "value"; see `Run.features`
     similarity        "cosine" (eq. 4) or "released": see equations.py
     Losses
@@ -41,20 +53,37 @@ class Settings(Method):
     Training
     stage1_epochs, stage1_lr, stage2_epochs, stage2_lr   0 epochs leave a stage out
     joint             one stage of stage1_epochs at stage1_lr for image tower and contexts (Table V)
-    batch_size, weight_decay, schedule, ema   see `training.Recipe`
+    batch_size, weight_decay   see `training.Recipe`
+    schedule, ema     see `training.Recipe`; the text states none, these are the code's
     cycle             epochs that a onecycle schedule is planned for, if it is to stop earlier
-    augment           of stage 1's pictures; the text states none, stage 2 sees plain ones
+    augment           of stage 1's pictures, the code's, as the text states none; stage 2 sees plain
+                      ones
     Few-shot, where an episode differs from the base stage; 0 and "" for as above
     novel_epochs      of stage 1 on the episode's support set
-    novel_batch, novel_augment, novel_cycle   of that stage, too
-    novel_beta2       AdamW's second decay there
+    novel_lr, novel_batch, novel_augment, novel_cycle   of that stage, too
+    novel_beta2       AdamW's second decay there; the code's, as is the augmentation
+    novel_ema         of all stages of an episode; 0 for none, as in the code
     few_shot_loss     of the base stage and of the episodes
     """
+
+    # The loss is what the method is; epochs and augmentation are a budget, which a suite sets.
+    search_space: ClassVar[SearchSpace] = {
+        "stage1_lr": Range(1e-5, 3e-3, log=True),
+        "stage2_lr": Range(5e-6, 5e-3, log=True),
+        "scale": Range(5.0, 50.0, log=True),
+        "offset": Choice(OFFSETS),
+        "distillation": Range(0.01, 3.0, log=True),
+        "ema": Choice((0.0, 0.9, 0.99, 0.998)),
+        "local": Choice(("tokens", "value")),
+        "novel_lr": Range(1e-5, 3e-3, log=True, setting="few-shot"),
+        "novel_epochs": Choice((5, 10, 20), setting="few-shot"),
+    }
 
     student: str = "clip"
     alpha: float = 0.4
     k: int = 32
     scale: float = 1.0
+    offset: str = "none"
     local: str = "tokens"
     similarity: str = "cosine"
     loss: str = "db*"
@@ -75,15 +104,17 @@ class Settings(Method):
     joint: bool = False
     batch_size: int = 32
     weight_decay: float = 1e-4
-    schedule: str = "constant"
+    schedule: str = "onecycle"
     cycle: int = 0
-    ema: float = 0.0
-    augment: str = "none"
+    ema: float = 0.998
+    augment: str = "cutout+randaugment"
     novel_epochs: int = 20
+    novel_lr: float = 0.0
     novel_batch: int = 0
-    novel_augment: str = ""
+    novel_augment: str = "randaugment"
     novel_cycle: int = 0
-    novel_beta2: float = 0.999
+    novel_beta2: float = 0.9
+    novel_ema: float = 0.0
     few_shot_loss: str = ""
 
     def check(self) -> None:
@@ -93,6 +124,7 @@ class Settings(Method):
             "similarity": equations.SCORES,
             "tied": equations.VIEWS,
             "learned": LEARNED,
+            "offset": OFFSETS,
             "loss": losses.NAMES,
             "few_shot_loss": (*losses.NAMES, ""),
         }

@@ -18,6 +18,8 @@ class Range:
 
     log      uniform in the logarithm, as learning rates are searched
     setting  "long-tailed" or "few-shot" where only those tasks know the hyperparameter; "" for both
+    ValueError if there is nothing between the bounds, for a logarithm of 0 or less, and for an
+    unknown setting.
     """
 
     low: float
@@ -25,16 +27,39 @@ class Range:
     log: bool = False
     setting: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Range({self.low}, {self.high}): the first must be below the second")
+        if self.log and not self.low > 0:
+            raise ValueError(f"Range({self.low}, {self.high}, log=True): {self.low} has no log")
+        _check_setting(self.setting)
+
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, each of the hyperparameter's type; `setting` as in `Range`."""
+    """One of some values, each of the hyperparameter's type; `setting` as in `Range`.
+
+    ValueError if there is no value or one twice, and for an unknown setting.
+    """
 
     values: tuple[Any, ...]
     setting: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, tuple) or not self.values:
+            raise ValueError(f"Choice({self.values!r}): give a tuple of one value or more")
+        if any(value in self.values[:n] for n, value in enumerate(self.values)):
+            raise ValueError(f"Choice({self.values!r}): gives a value twice")
+        _check_setting(self.setting)
+
 
 SearchSpace = Mapping[str, Range | Choice]  # hyperparameter -> what may be tried
+
+
+def _check_setting(setting: str) -> None:
+    if setting not in ("", *SETTINGS):
+        known = ", ".join(map(repr, ("", *SETTINGS)))
+        raise ValueError(f"setting {setting!r}: must be one of {known}")
 
 
 def checked(space: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Range | Choice]:
@@ -50,28 +75,19 @@ def checked(space: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Ra
             raise InputError(f"{where}: {errors.unknown('hyperparameter', str(name), defaults)}")
         if not isinstance(of, (Range, Choice)):
             raise InputError(f"{at}: {of!r} is neither a Range nor a Choice")
-        if of.setting not in ("", *SETTINGS):
-            raise InputError(f"{at}: {errors.unknown('setting', str(of.setting), SETTINGS)}")
         (_check_range if isinstance(of, Range) else _check_choice)(of, defaults[name], at)
     return dict(space)
 
 
 def _check_range(of: Range, default: Any, where: str) -> None:
-    low, high = (strict_yaml.typed(bound, float, where) for bound in (of.low, of.high))
     if isinstance(default, bool) or (default is not None and not isinstance(default, (int, float))):
         raise InputError(f"{where}: {default!r} is no number; give a Choice")
-    if isinstance(default, int):
-        low, high = (strict_yaml.typed(bound, int, where) for bound in (of.low, of.high))
-    if low >= high or (of.log and low <= 0):
-        above = " and above 0, for log" if of.log else ""
-        raise InputError(f"{where}: low must be below high{above}, not {of.low} and {of.high}")
+    for bound in (of.low, of.high):
+        strict_yaml.typed(bound, int if isinstance(default, int) else float, where)
 
 
 def _check_choice(of: Choice, default: Any, where: str) -> None:
-    values = list(of.values)
-    if not values or any(value in values[:n] for n, value in enumerate(values)):
-        raise InputError(f"{where}: a Choice has at least one value, and none twice")
-    for value in values:
+    for value in of.values:
         strict_yaml.like(list(value) if isinstance(value, tuple) else value, default, where)
 
 

@@ -27,7 +27,8 @@ class Recipe:
                "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
                epochs if training is to stop before the cycle's end
     warmup     first epochs at a rate of 1e-5, but under "onecycle"
-    ema        decay of the parameters' exponential moving average; 0 for none
+    ema        decay of the parameters' exponential moving average, 0 for none. It begins with the
+               start and is not corrected for that: after n steps the start has a weight of ema^n
     beta2      AdamW's decay of squared gradients
     """
 

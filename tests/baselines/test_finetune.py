@@ -12,9 +12,12 @@ from baselines.zeroshot import ZeroShot
 from benchmark import metrics
 from benchmark.common.errors import InputError
 from benchmark.method import losses
+from benchmark.method.discovery import hyperparameters
+from hpdval.hpdval import HPDVAL
 from tests.helpers import drawn_images
+from tests.helpers.plain_training import PLAIN
 
-QUICK = {"epochs": 2, "lr": 1e-4, "batch_size": 6}
+QUICK = PLAIN | {"epochs": 2, "lr": 1e-4, "batch_size": 6}
 
 
 def fitted(data, folder, **options):
@@ -86,7 +89,7 @@ def test_it_learns_labels_that_clip_does_not_know(tmp_path):
     pixels[side == 1, ..., middle:] = 0
     run.pixels = lambda images: pixels
     run.training_pixels = lambda images, augment: torch.from_numpy(pixels).__getitem__
-    method = Finetune(epochs=8, lr=5e-4, batch_size=8)
+    method = Finetune(epochs=8, lr=5e-4, batch_size=8, **PLAIN)
     method.fit(data, run)
     scores = method.predict(data.images, run)
     assert metrics.evaluate(scores.numpy(), labels, {}).metrics["map"] > 95
@@ -124,3 +127,12 @@ def test_an_augmentation_and_the_average_of_weights_reach_the_training(tmp_path)
 def test_bad_hyperparameters_are_named(options, message, tmp_path):
     with pytest.raises(InputError, match=message):
         fitted(drawn_images.images(tmp_path, 5), tmp_path, **options)
+
+
+def test_it_is_trained_as_the_first_stage_of_hp_dval():
+    """What sets them apart is language and the local view alone."""
+    ours, theirs = hyperparameters(Finetune), hyperparameters(HPDVAL)
+    for name in ("batch_size", "weight_decay", "schedule", "ema", "augment"):
+        assert ours[name] == theirs[name], name
+    for name in ("epochs", "lr"):
+        assert ours[name] == theirs[f"stage1_{name}"], name

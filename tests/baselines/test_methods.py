@@ -18,7 +18,7 @@ METHODS = discover()
 QUICK = {
     "epochs": 20, "lr": 0.02, "loss_weight": 0.3, "warmup": 0, "stage1_epochs": 3,
     "stage1_lr": 1e-4, "stage2_epochs": 3, "stage2_lr": 1e-3, "novel_epochs": 2, "scale": 20.0,
-    "views": 2, "iterations": 60, "folds": 2,
+    "views": 2, "iterations": 60, "folds": 2, "ema": 0.0,
 }  # fmt: skip
 
 
@@ -28,12 +28,14 @@ def quick(name: str) -> dict:
     wanted = {k: v for k, v in QUICK.items() if k in known}
     if "stage2_epochs" in wanted and not known["stage2_epochs"]:
         del wanted["stage2_epochs"]
+    if name == "hpdval":
+        wanted |= {"augment": "none", "offset": "learned"}
     if name == "hpdval-released":
         del wanted["scale"]
     if name == "cocoop":
         wanted |= {"batch_size": 8, "lr": 0.005}  # one image by default: slow
     if name == "finetune":
-        wanted |= {"epochs": 8, "lr": 3e-4}  # an image encoder's
+        wanted |= {"epochs": 8, "lr": 3e-4, "augment": "none"}  # an image encoder's
     if name == "taidpt":
         wanted["scale"] = known["scale"]
     return wanted

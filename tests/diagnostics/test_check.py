@@ -17,6 +17,7 @@ from benchmark.common import environment
 from benchmark.diagnostics.check import examine, findings, guards, toy
 from benchmark.diagnostics.check.findings import NOTE, OK, WRONG
 from benchmark.method.base import Method
+from benchmark.method.search_space import Choice, Range
 
 ROOT = environment.ROOT
 
@@ -124,6 +125,32 @@ STATIC = {
     "and more": ({"__init__": and_more}, "hyperparameters", "also sets heads"),
     "no default": ({"__init__": without_default}, "hyperparameters", "share needs a default"),
     "a type": ({"__init__": unrecordable}, "hyperparameters", "a default"),
+    "title": ({"title": 7}, "declarations", "title is 7"),
+    "space": ({"search_space": ["share"]}, "search space", "search_space is ['share']"),
+    "unknown": (
+        {"search_space": {"shares": Range(0.1, 1.0)}},
+        *("search space", "search_space 'shares'; did you mean 'share'"),
+    ),
+    "no space": (
+        {"search_space": {"share": (0.1, 1.0)}},
+        *("search space", "search_space of share is (0.1, 1.0)"),
+    ),
+    "whole": (
+        {"search_space": {"share": Range(1, 2)}},
+        *("search space", "of type int; its default 0.5 is of type float"),
+    ),
+    "mixed": (
+        {"search_space": {"share": Choice((0.5, "half"))}},
+        *("search space", "share has 'half', of type str"),
+    ),
+    "no number": (
+        {"search_space": {"loud": Range(0, 1)}},
+        *("search space", "loud is a Range, and its default False no number"),
+    ),
+    "nan": (
+        {"search_space": {"share": Choice((float("nan"),))}},
+        *("search space", "share has nan, which no record can hold"),
+    ),
     "skip": ({"skip": lambda self, task: True}, "skip", "skip returned True"),
     "refuses": ({"skip": lambda self, task: "no"}, "skip", "refuses every task"),
 }
@@ -135,6 +162,22 @@ def test_what_a_class_declares(case, world, monkeypatch):
     monkeypatch.setattr(examine._Examination, "trained", lambda self: iter(()))
     found = checked(variant(**attributes), world)[check]
     assert found.verdict == WRONG and text in found.text and found.remedy, found
+
+
+def test_a_right_search_space_is_told_and_an_empty_one_is_not(world, monkeypatch):
+    monkeypatch.setattr(examine._Examination, "trained", lambda self: iter(()))
+    space = {"share": Range(0.1, 1.0, log=True), "loud": Choice((False, True))}
+    found = checked(variant(search_space=space), world)["search space"]
+    assert found == findings.Finding("search space", OK, "of share, loud")
+    assert "search space" not in checked(Right, world)
+
+
+def test_every_entry_that_is_wrong_is_told(world, monkeypatch):
+    monkeypatch.setattr(examine._Examination, "trained", lambda self: iter(()))
+    space = {"share": Choice((1, 2)), "size": Choice((3,))}
+    found = examine.examine(variant(search_space=space), world)
+    told = [f.text for f in found if f.check == "search space" and f.verdict == WRONG]
+    assert len(told) == 3 and "has 2" in told[1] and "'size'" in told[2], told
 
 
 def test_nothing_is_fitted_where_the_settings_are_not_stored(world):

@@ -16,10 +16,11 @@ from hpdval import equations, settings
 from hpdval.hpdval import HPDVAL
 from hpdval.released import HPDVALReleased
 from tests.helpers import drawn_images, workspaces
+from tests.helpers.plain_training import PLAIN
 
 README = (environment.ROOT / "hpdval" / "README.md").read_text()
 QUICK = {"stage1_epochs": 1, "stage1_lr": 1e-4, "stage2_epochs": 2, "stage2_lr": 1e-3}
-QUICK |= {"batch_size": 6, "scale": 20.0, "novel_epochs": 1}
+QUICK |= {"batch_size": 6, "scale": 20.0, "novel_epochs": 1} | PLAIN
 
 
 def table(title):
@@ -83,8 +84,22 @@ def test_the_presets_say_what_the_text_and_the_code_say():
     assert (code["alpha"], code["k"], code["batch_size"], code["ema"]) == (0.5, 16, 16, 0.998)
     assert (code["similarity"], code["tied"], code["positive"]) == ("released", "local", "5.0")
     assert code["focal_on"] == "batch" and code["distillation"] == 0.0
-    assert (text["augment"], code["augment"]) == ("none", "cutout+randaugment")
-    assert (code["few_shot_loss"], code["novel_batch"], code["novel_beta2"]) == ("asl", 64, 0.9)
+    assert (text["scale"], text["offset"], text["template"]) == (1.0, "none", "a photo of a {}")
+    assert (code["few_shot_loss"], code["novel_batch"], code["novel_cycle"]) == ("asl", 64, 150)
+
+
+SILENT = ("schedule", "ema", "augment", "novel_augment", "novel_beta2", "novel_ema")
+
+
+def test_where_the_text_is_silent_the_code_decides():
+    """Both presets are the same there, and the README says why."""
+    text, code = hyperparameters(HPDVAL), hyperparameters(HPDVALReleased)
+    values = ("onecycle", 0.998, "cutout+randaugment", "randaugment", 0.9, 0.0)
+    assert tuple(text[n] for n in SILENT) == tuple(code[n] for n in SILENT) == values
+    silent = [row for row in table("Paper text, released code, this suite") if "silent" in row[3]]
+    named = " ".join(row[3] for row in silent)
+    assert all(row[1].startswith("not stated") for row in silent), silent
+    assert all(f"`{name}: " in named for name in SILENT), named
 
 
 @pytest.mark.parametrize(
@@ -92,6 +107,7 @@ def test_the_presets_say_what_the_text_and_the_code_say():
     [
         {"student": "imagnet"}, {"similarity": "dot"}, {"tied": "both"}, {"learned": "none"},
         {"loss": "dbl"}, {"few_shot_loss": "dbl"}, {"positive": "five"}, {"focal_on": "image"},
+        {"offset": "best"},
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_one_line(setting, tmp_path):
@@ -131,11 +147,12 @@ def test_episodes_come_in_any_order_and_carrying_over_would_not(tmp_path):
 def test_an_episode_has_its_own_recipe_and_loss():
     code = HPDVALReleased()
     recipe, augment = code._first_recipe()
-    assert (recipe.batch_size, recipe.cycle, recipe.beta2) == (16, 0, 0.999)
+    assert (recipe.batch_size, recipe.cycle, recipe.beta2, recipe.ema) == (16, 0, 0.999, 0.998)
     assert augment == "cutout+randaugment"
     code.load_state({})
     recipe, augment = code._first_recipe()
     assert (recipe.epochs, recipe.batch_size, recipe.cycle, recipe.beta2) == (81, 64, 150, 0.9)
+    assert (recipe.lr, recipe.ema) == (code.stage1_lr, 0.0)
     assert augment == "randaugment"
     labels = torch.eye(3)
     assert code._criterion(labels, few_shot=True) is losses.asymmetric
@@ -143,8 +160,27 @@ def test_an_episode_has_its_own_recipe_and_loss():
     text = HPDVAL()
     text.load_state({})
     recipe, augment = text._first_recipe()
-    assert (recipe.epochs, recipe.batch_size, recipe.cycle, augment) == (20, 32, 0, "none")
+    assert (recipe.epochs, recipe.batch_size, recipe.cycle, augment) == (20, 32, 0, "randaugment")
     assert isinstance(text._criterion(labels, few_shot=True), losses.DistributionBalanced)
+
+
+def test_the_novel_stages_rate_and_average_are_those_of_episodes_alone(tmp_path):
+    data, found = drawn_images.images(tmp_path, 5), {}
+    based = HPDVAL(**QUICK)
+    based.fit_base(data, drawn_images.run(tmp_path, "base"))
+    settings = {"as before": {}, "rate": {"novel_lr": 1e-3}, "average": {"novel_ema": 0.9}}
+    for name, given in settings.items():
+        other, whole = HPDVAL(**QUICK | given), HPDVAL(**QUICK | given | {"stage2_epochs": 0})
+        other.load_state(based.state())
+        for method in (other, whole):
+            method.fit(data, drawn_images.run(tmp_path, "episode"))
+        found[name] = other.state(), whole.state(), dict(other.contexts)
+    plain = found.pop("as before")
+    for name, (episode, whole, contexts) in found.items():
+        assert all(torch.equal(whole[k], plain[1][k]) for k in whole), name
+        assert any(not torch.equal(episode[k], plain[0][k]) for k in episode), name
+        assert not torch.equal(contexts["global"], plain[2]["global"]), name
+    assert HPDVAL(**QUICK, novel_lr=1e-3).of_stage_1(QUICK) == HPDVAL(**QUICK).of_stage_1(QUICK)
 
 
 # One other value of each; of the rest, stage 1 depends on all.
@@ -179,6 +215,8 @@ def test_units_that_differ_after_stage_1_share_it_bit_for_bit(tmp_path, monkeypa
     assert len(aligned) == 2
     compute(alpha=0.5)
     assert len(aligned) == 3
+    compute(offset="fixed")
+    assert len(aligned) == 4
     assert compute(joint=True)[0]["seconds"]["shared"] is None
 
 

@@ -7,8 +7,10 @@ from benchmark.common.errors import InputError
 from hpdval import students
 from hpdval.hpdval import HPDVAL
 from tests.helpers import drawn_images
+from tests.helpers.plain_training import PLAIN
 
 QUICK = {"stage1_lr": 1e-4, "stage2_epochs": 1, "stage2_lr": 1e-3, "batch_size": 6, "scale": 20.0}
+QUICK |= PLAIN
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
     if not _NAME.fullmatch(cls.name):
         remedy = "letters, digits, '.', '_' and '-' only: it becomes a file name"
         yield f"name is {cls.name!r}", remedy
+    if not isinstance(cls.title, str):
+        yield f"title is {cls.title!r}", "a text: tables and figures call the method by it"
     if isinstance(cls.version, bool) or not isinstance(cls.version, int) or cls.version < 1:
         yield f"version is {cls.version!r}", "a whole number from 1 on, raised when results change"
     if cls.scores not in KINDS:
