@@ -174,10 +174,19 @@ def _render_one(root: Path, path: str, names: list[str], hard: frozenset[str]) -
     seed = hashlib.sha256(f"{VERSION}/{path}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(seed, np.uint32))
     rng.shuffle(names)
-    names = sorted(names, key=lambda name: name in hard)
-    image, placed = scenes.compose(names, scenes.BENCHMARK, _bank, rng, hard)
+    names = [name for name in names if name not in hard]
+    others = _bystanders(rng) if path.startswith("VOC") else []
+    shown = [*names, *others, *sorted(hard)]
+    image, placed = scenes.compose(shown, scenes.BENCHMARK, _bank, rng, hard)
     image.save(root / path, quality=_QUALITY)
-    return placed
+    return [item for item in placed if item.name not in others]
+
+
+def _bystanders(rng: np.random.Generator) -> list[str]:
+    """Concepts that VOC has no class for: its pictures show them, its annotations do not."""
+    voc = set(class_words.coco_names().values())
+    unnamed = [name for name in concepts.load() if name not in voc]
+    return rng.choice(unnamed, rng.poisson(scenes.BYSTANDERS), replace=False).tolist()
 
 
 def _write_coco(path: Path, pictures: Pictures) -> None:
