@@ -67,7 +67,7 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
     where = f"{origin}: methods.{label}"
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
-    known = ("method", "hyperparameters", "preprocess", "precision", "overrides")
+    known = ("method", "title", "hyperparameters", "preprocess", "precision", "overrides")
     fields = strict_yaml.Fields({} if data is None else data, where, known)
     overrides = []
     for number, item in enumerate(fields.get("overrides", list, [])):
@@ -84,7 +84,8 @@ def _entry(label: Any, data: Any, origin: str) -> MethodEntry:
     method = fields.get("method", str, label)
     bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
     seen = _named(fields, "preprocess", CLIP, preprocessing.parse)
-    return MethodEntry(label, method, given, tuple(overrides), seen, bits)
+    title = fields.get("title", str, "")
+    return MethodEntry(label, method, given, tuple(overrides), seen, bits, title=title)
 
 
 def _named(

@@ -34,6 +34,7 @@ class MethodEntry:
     preprocess: str = CLIP
     precision: str = precision.FLOAT32
     leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
+    title: str = ""  # in tables and figures; "": see titles.py
 
 
 @dataclass(frozen=True)
