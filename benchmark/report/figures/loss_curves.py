@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from benchmark.report.grid import Grid, drawn_labels, task_title
 from benchmark.report.wording import in_short, of_task
 
 COLUMNS = 4  # panels side by side
+WIDTH = 30  # characters of a title that one panel has room for
 
 Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 
@@ -54,7 +56,8 @@ def _figure(grid: Grid, task: str, found: Losses) -> Figure:
     for axes, ((label, stage), values) in zip(every, found.items(), strict=True):
         _panel(axes, style.look(grid.labels.index(label)), values)
         name = grid.title(label)
-        axes.set_title(f"{name}, {stage}" if stage else name, fontsize=9.5, loc="left")
+        words = f"{name}, {stage}" if stage else name
+        axes.set_title("\n".join(textwrap.wrap(words, WIDTH)), fontsize=9.5, loc="left")
     for axes in every[-columns:]:
         axes.set_xlabel("epoch", fontsize=10)
     figure.supylabel("training loss", fontsize=11)

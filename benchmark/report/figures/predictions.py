@@ -7,6 +7,7 @@ no such figure.
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ SIDE = 224  # pixels of an image in a figure, at most
 LINE = 0.165  # inches of one line of labels
 HEAD = 0.58  # inches of the heading
 TOP = 6  # labels listed of an image with more
+NAME = 15  # characters of a method's name in a line
 
 
 def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[style.Drawn]:
@@ -94,7 +96,8 @@ def _predictions(
         width_ratios=[0.75, *[1] * len(shown)], left=0.01, right=0.995, bottom=0.01, top=1 - room,
     )  # fmt: skip
     for i, name in enumerate(["", "true labels", *map(grid.title, scored)]):
-        _words(figure.add_subplot(plan[i, 0]), [name], [style.INK], bold=True)
+        words = textwrap.wrap(name, NAME)
+        _words(figure.add_subplot(plan[i, 0]), words, [style.INK] * len(words), bold=True)
     for j, (row, picture) in enumerate(shown.items(), start=1):
         axes = figure.add_subplot(plan[0, j])
         axes.imshow(picture, interpolation="lanczos")

@@ -21,13 +21,13 @@ def softmax(grid: Grid) -> Table | None:
         f"Both protocols, {about(grid, tasks)}: mAP in percent (few-shot: over the novel classes) "
         "of raw scores, the headline, and after a softmax over each image's classes, by which "
         "CLIP's rows in the paper's Table I are scored; of the methods that score with CLIP "
-        "logits. Mean ± sample standard deviation over seeds or episodes (n in parentheses)."
+        "logits. Mean ± sample standard deviation over n seeds or episodes, as in the tables above."
     )
     columns = ("raw", "softmax")
     blocks = []
     for task in tasks:
         cells = [grid.cell(task, label) for label in labels]
-        rows = [[entry(cell, "raw", counted=True), entry(cell, "softmax")] for cell in cells]
+        rows = [[entry(cell, name) for name in columns] for cell in cells]
         blocks.append(Block(task, columns, ranked(columns, rows), (task, ""), task_title(task)))
     return Table(
         name="table_softmax",
