@@ -54,10 +54,10 @@ def _raw(grid: Grid, face: str, each: Sequence[Headline]) -> str:
     with what was not run."""
     known = [(one, one.best) for one in each if one.best]
     gone = [task_title(one.place.task) for one in each if not one.best]
-    words = _sides([(gain, _where(grid, one, gain)) for one, gain in known])
+    words = [_sides([(gain, _where(grid, one, gain)) for one, gain in known])]
+    words += [f"not run: {joined(gone)}"] if gone else []
     count = _number(sum(gain.holds for _, gain in known))
-    more = f"; not run: {joined(gone)}" if gone else ""
-    return f"{count} holds here for {grid.title(face)}: {words}{more}"
+    return f"{count} holds here for {grid.title(face)}: {'; '.join(filter(None, words))}"
 
 
 def _sides(found: Sequence[tuple[Gain, str]]) -> str:

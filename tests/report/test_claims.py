@@ -141,6 +141,12 @@ def test_alone_there_is_nothing_to_judge(tmp_path):
     assert tables.headlines(grid, {}) is None
 
 
+def test_one_form_may_have_no_other_method_beside_it(tmp_path):
+    values = {"coco-lt": {**OTHERS, "hpdval": 50.0}, "voc-lt": {"hpdval-released": 50.0}}
+    text = finding.finding(made(tmp_path, values), {})
+    assert "of none holds here for HP-DVAL (released code): not run: COCO-LT, VOC-LT, " in text
+
+
 def test_the_order_of_the_methods_is_told_with_its_tau(tmp_path):
     # In print zero-shot < CoOp < HP-DVAL, and DualCoOp is not.
     grid = made(tmp_path, {"coco-lt": {**OTHERS, "hpdval": 50.0}})

@@ -95,7 +95,7 @@ def _predictions(
         len(heights), len(shown) + 1, height_ratios=heights, hspace=0, wspace=0.06,
         width_ratios=[0.75, *[1] * len(shown)], left=0.01, right=0.995, bottom=0.01, top=1 - room,
     )  # fmt: skip
-    for i, name in enumerate(["", "true labels", *map(grid.title, scored)]):
+    for i, name in enumerate(["true labels", *map(grid.title, scored)], start=1):
         words = textwrap.wrap(name, NAME)
         _words(figure.add_subplot(plan[i, 0]), words, [style.INK] * len(words), bold=True)
     for j, (row, picture) in enumerate(shown.items(), start=1):
