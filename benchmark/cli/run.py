@@ -202,13 +202,13 @@ def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: Reco
     from benchmark.miniature import build
 
     images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
-    units, folder, layout = made.reported(records.done), records.folder.path, made.suite.layout
+    units, folder, layout = made.reported(records.done), records.folder.path, made.layout
     workers = flags.workers or min(environment.cores(), devices.MOST_WORKERS)
-    path = report.write(units, folder, layout, images, workers)
-    print(f"\n{report.summary(units, folder, layout)}")
+    path = report.write(units, folder, layout, images, workers, anew=flags.force)
+    print(f"\n{path.with_name(report.SUMMARY).read_text(encoding='utf-8')}")
     reference = _reference(made)
     if reference.has_records() and reference.path.resolve() != folder.resolve():
-        print(f"\n{report.against_reference(units, folder, reference.path)}")
+        print(f"\n{report.against_reference(units, folder, reference.path, layout)}")
     print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
 
 

@@ -139,22 +139,22 @@ def _run(fields: Fields, tables: Tables) -> model.Run:
 def _claim(fields: Fields, tables: Tables) -> model.Claim:
     where = fields.where
     name, row, over = (fields.get(key, str) for key in ("table", "row", "over"))
-    for wanted in (row, over):
-        if wanted != BEST:
-            _reference(f"{name}/{wanted}", tables, where)
+    _check(name, tables, "table", where)
+    for wanted in (row, *([over] if over != BEST else [])):
+        _check(wanted, tables[name].rows, "row", f"{where}: {name}")
     columns = fields.items("columns", str)
     for part in (part for column in columns for part in column.split(" - ")):
         _check(part, COLUMNS, "column", f"{where}: columns")
     places = [Place(task, column) for task in tables[name].tasks for column in columns]
-    known = tuple(map(str, places))
-    stated = _numbers(fields.get("stated", dict, {}), known, f"{where}: stated")
+    known = {str(place): place for place in places}
+    stated = _numbers(fields.get("stated", dict, {}), tuple(known), f"{where}: stated")
     return model.Claim(
         text=fields.get("claim", str),
         table=name,
         row=row,
         over=over,
         places=tuple(p for p in places if set(p.parts) <= set(tables[name].places)),
-        stated={place: stated[str(place)] for place in places if str(place) in stated},
+        stated={known[text]: number for text, number in stated.items()},
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
-from benchmark.report import bootstrap, compare
-from benchmark.report.grid import gather
+from benchmark.report import freshness
 from benchmark.suites.tables import ReportLayout
 from benchmark.suites.unit import Unit
 
+if TYPE_CHECKING:
+    from benchmark.report.bootstrap import Pairs
+    from benchmark.report.grid import Grid
+
 PLAIN = ReportLayout()  # no tables but the general ones
+SUMMARY = "summary.txt"
 # How the names of the files begin that a report writes, and that a later one may take away.
 OURS = (
     "table_", "ablation_", "groups_", "frequency_", "gains_", "training_", "cost_", "fewshot.",
@@ -26,24 +32,45 @@ def write(
     layout: ReportLayout = PLAIN,
     images: Path | None = None,
     workers: int = 1,
+    anew: bool = False,
 ) -> Path:
     """Write `results`/report from the records in `results` and return the path of its report.md.
 
     `results` is results/<suite>/<scale>; `layout` is the suite's. Records whose key is no
     unit's key are left out. `images`: the data root; without it the figures that show pictures
-    are left out. `workers`: how many processes draw figures. InputError when one task's records mix
+    are left out. `workers`: how many processes draw figures. A report that is there already and
+    would be the same stays as it is, unless `anew`. InputError when one task's records mix
     splits or the folder cannot be written.
     """
+    made_of = freshness.digest(units, results, layout, images)
+    folder = results / "report"
+    if anew or not freshness.fresh(folder, made_of):
+        files, pictures = _drawn(units, results, layout, images, workers)
+        _replace(folder, files)
+        freshness.keep(folder, made_of, files, pictures)
+    return folder / "report.md"
+
+
+def _drawn(
+    units: Sequence[Unit],
+    results: Path,
+    layout: ReportLayout,
+    images: Path | None,
+    workers: int,
+) -> tuple[dict[str, bytes], list[Path]]:
+    """All files of a report by name, and the folders that its pictures are from."""
+    from benchmark.report import bootstrap, finding
     from benchmark.report.figures import draw, predictions
-    from benchmark.report.page import html, markdown
+    from benchmark.report.grid import gather
+    from benchmark.report.page import explorer, html, markdown
     from benchmark.report.tables import ablations, formats, sections, significance
 
-    whole = gather(units, results)
+    whole = gather(units, results, layout.titles)
     grid = ablations.general(whole, layout)
     with draw.drawing(whole, grid, layout, results, images, workers) as drawing:
         pairs = bootstrap.significance(whole, results)
-        parts = sections.main(whole, grid, layout, pairs)
-        parts += sections.further(whole, grid)
+        parts = sections.every(whole, grid, layout, pairs)
+        found = finding.finding(grid, pairs)
         files: dict[str, bytes] = {}
         for part in parts:
             files |= formats.files(part.table, whole)
@@ -52,28 +79,42 @@ def write(
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
     note = predictions.absent(grid, results, images)
-    files["report.md"] = markdown.render(whole, parts, captions, note).encode()
+    files["report.md"] = markdown.render(whole, parts, captions, note, found).encode()
     files["index.html"] = html.render(
-        whole, parts, drawn, files, results, images, pairs, note
+        whole, parts, drawn, files, results, images, pairs, note, found
     ).encode()
-    _replace(results / "report", files)
-    return results / "report" / "report.md"
+    files[SUMMARY] = _summary(whole, layout, pairs).encode()
+    return files, explorer.folders(whole, results, images)
 
 
 def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) -> str:
-    """The main tables as plain text, about 100 columns wide."""
+    """What a terminal shows, about 100 columns wide, and summary.txt has: what the run says of the
+    paper's headline gains, and the main tables."""
+    from benchmark.report import bootstrap
+    from benchmark.report.grid import gather
+
+    whole = gather(units, results, layout.titles)
+    return _summary(whole, layout, bootstrap.significance(whole, results))
+
+
+def _summary(whole: Grid, layout: ReportLayout, pairs: Mapping[str, Pairs]) -> str:
+    from benchmark.report import finding
     from benchmark.report.tables import ablations, formats, sections
 
-    whole = gather(units, results)
     grid = ablations.general(whole, layout)
-    pairs = bootstrap.significance(whole, results)
-    parts = sections.main(whole, grid, layout, pairs)
-    return "\n".join(formats.text(part.table) for part in parts)
+    found = textwrap.fill(finding.finding(grid, pairs), 100, break_on_hyphens=False)
+    tables = [formats.text(part.table) for part in sections.main(whole, grid, layout, pairs)]
+    return "\n".join([*([f"{found}\n"] if found else []), *tables])
 
 
-def against_reference(units: Sequence[Unit], results: Path, reference: Path) -> str:
+def against_reference(
+    units: Sequence[Unit], results: Path, reference: Path, layout: ReportLayout = PLAIN
+) -> str:
     """How the units' headline mAPs agree with the records below the folder `reference`."""
-    return compare.against(gather(units, results), reference)
+    from benchmark.report import compare
+    from benchmark.report.grid import gather
+
+    return compare.against(gather(units, results, layout.titles), reference)
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:

@@ -13,7 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.text import aligned
 from benchmark.records import store
 from benchmark.report import bootstrap, resampling
-from benchmark.report.grid import Cell, Grid, stat, value
+from benchmark.report.grid import Cell, Grid, stat, task_title, value
 from benchmark.report.wording import scale_words
 
 CLOSE = 0.01  # mAP: what another machine or number of workers may change
@@ -137,7 +137,9 @@ def against(grid: Grid, reference: Path) -> str:
     if not odd:
         return line + "\n"
     rows = [["task", "method", "yours", "n", "reference", "n", "difference", " note"]]
-    rows += [[*_numbers(v, v.pairs), f" {v.note}"] for v in odd]
+    for v in odd:
+        names = task_title(v.cell.task), grid.title(v.cell.label)
+        rows.append([*names, *_numbers(v, v.pairs)[2:], f" {v.note}"])
     return "\n".join([line, "", *aligned(rows, 1, rule=True)]) + "\n"
 
 

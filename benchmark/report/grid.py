@@ -8,17 +8,19 @@ import statistics
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmark.common.errors import InputError
+from benchmark.data import tasks as known_tasks
 from benchmark.records import store
 from benchmark.suites.tables import TableSpec
 from benchmark.suites.unit import Unit
 
 METRIC = {  # a table's column -> the record's metric, where their names differ
     "total": "map",
+    "raw": "headline",
     "novel": "headline",
     "softmax": "map_softmax",
     "redraw": "map_redraw",
@@ -130,7 +132,7 @@ def preprocess(record: dict) -> str:
 
 
 def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
-    """`2 of 1,909 training and 128 of 5,000 test images, coco-lt`, or "" for whole splits.
+    """`2 of 1,909 training and 128 of 5,000 test images, COCO-LT`, or "" for whole splits.
 
     Without the tasks' names if not `named`.
     """
@@ -140,7 +142,8 @@ def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
         texts = {r.get("restriction"): None for c in cells for r in (*c.done, *c.skipped)}
         for text in filter(None, texts):
             found.setdefault(text, []).append(task)
-    return "; ".join(f"{text}, {', '.join(at)}" if named else text for text, at in found.items())
+    names = {text: ", ".join(map(task_title, at)) for text, at in found.items()}
+    return "; ".join(f"{text}, {names[text]}" if named else text for text in found)
 
 
 def first_records(grid: Grid, task: str) -> dict[str, dict]:
@@ -165,7 +168,10 @@ def _line(text: str | None) -> str:
 
 @dataclass(frozen=True)
 class Grid:
-    """All cells of a report, with tasks and labels in the suite's order."""
+    """All cells of a report, with tasks and labels in the suite's order.
+
+    `titles` says what people read in place of a label.
+    """
 
     suite: str
     scale: str
@@ -175,6 +181,7 @@ class Grid:
     cells: dict[tuple[str, str], Cell]
     unused: int  # records in the folder that belong to none of the units
     units: int = 0  # expected; labels of the same settings share theirs, which count once
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -191,6 +198,10 @@ class Grid:
         """How many units are done, skipped and failed."""
         return Counter(record.get("status") for record in self.records)
 
+    def title(self, label: str) -> str:
+        """What people read in place of a label: the label itself where nothing is known of it."""
+        return self.titles.get(label, label)
+
     def labels_of(self, tasks: Sequence[str]) -> list[str]:
         """The labels that have a unit in any of the tasks."""
         return [name for name in self.labels if any((t, name) in self.cells for t in tasks)]
@@ -200,12 +211,10 @@ class Grid:
         return self.cells.get((task, label)) or Cell(task, label, expected=0)
 
 
-def gather(units: Sequence[Unit], results: Path) -> Grid:
+def gather(units: Sequence[Unit], results: Path, titles: Mapping[str, str] | None = None) -> Grid:
     """The grid of `units` from the records in `results`.
 
-    A record counts when its key is a unit's key; others are only counted. InputError when the
-    records of one task come from different splits, or when there is no unit to report.
-    """
+    X"""
     if not units:
         raise InputError(f"{results}: no units to report; check --tasks, --methods and --seeds")
     by_key: dict[str, list[dict]] = {}
@@ -226,6 +235,7 @@ def gather(units: Sequence[Unit], results: Path) -> Grid:
         cells={at: _cell(at, list(group), by_key) for at, group in members.items()},
         unused=sum(len(group) for key, group in by_key.items() if key not in keys),
         units=len(keys),
+        titles=titles or {},
     )
     _check_splits(grid, results)
     return grid
@@ -235,6 +245,14 @@ def shots(task: str) -> tuple[str, str] | None:
     """("coco", "5-shot") of a few-shot task's name, None of any other name."""
     found = re.fullmatch(r"(.+)-fs-(\d+)(-.+)?", task)
     return (found[1], f"{found[2]}-shot{(found[3] or '').replace('-', ' ')}") if found else None
+
+
+def task_title(task: str) -> str:
+    """What people read in place of a task's name: `VOC 5-shot`; other names stand as they are."""
+    try:
+        return known_tasks.title(task)
+    except ValueError:
+        return task
 
 
 def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from benchmark.report.grid import Cell, Grid, restrictions
+from benchmark.report.grid import Cell, Grid, restrictions, task_title
 
 
 def scale_words(scale: str) -> str:
@@ -25,6 +25,12 @@ def in_short(grid: Grid, tasks: Sequence[str]) -> str:
     return scale_words(grid.scale) + part
 
 
+def of_task(grid: Grid, task: str, what: str = "") -> str:
+    """How captions begin that are about one task: `VOC-LT (training), miniature (...)`."""
+    name = f"{task_title(task)} ({what})" if what else task_title(task)
+    return f"{name}, {about(grid, [task], named=False)}"
+
+
 def count(cell: Cell) -> str:
     """n, or `n/expected` while units are missing."""
     if not cell.expected:
@@ -33,14 +39,14 @@ def count(cell: Cell) -> str:
 
 
 def named(grid: Grid, task: str, label: str) -> str:
-    """A legend's entry: the label and the n behind its numbers, such as `coop (n = 3)`."""
-    return f"{label} (n = {count(grid.cell(task, label))})"
+    """A legend's entry: the method and the n behind its numbers, such as `CoOp (n = 3)`."""
+    return f"{grid.title(label)} (n = {count(grid.cell(task, label))})"
 
 
 def gaps(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
     """One line for each cell that is not complete, with the reason."""
     for task, label in itertools.product(tasks, labels):
-        cell, where = grid.cell(task, label), f"{label} on {task}"
+        cell, where = grid.cell(task, label), f"{grid.title(label)} on {task_title(task)}"
         if cell.skipped:
             yield f"{where}: skipped, {'; '.join(cell.reasons)}"
         if cell.missing:

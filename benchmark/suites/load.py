@@ -84,7 +84,9 @@ def _entry(label: Any, data: Any, suite: Suite) -> MethodEntry:
     where = f"{suite.origin}: methods.{label}"
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
-    known = ("method", "hyperparameters", "preprocess", "precision", "overrides", "settings")
+    known = (
+        "method", "title", "settings", "hyperparameters", "preprocess", "precision", "overrides",
+    )  # fmt: skip
     fields = strict_yaml.Fields({} if data is None else data, where, known)
     overrides = []
     for number, item in enumerate(fields.get("overrides", list, [])):
@@ -102,7 +104,8 @@ def _entry(label: Any, data: Any, suite: Suite) -> MethodEntry:
     bits = _named(fields, "precision", precision.FLOAT32, precision.parse)
     seen = _named(fields, "preprocess", CLIP, preprocessing.parse)
     chosen = _chosen(fields, suite, label, method)
-    return MethodEntry(label, method, given, tuple(overrides), seen, bits, chosen)
+    title = fields.get("title", str, "")
+    return MethodEntry(label, method, given, tuple(overrides), seen, bits, chosen, title=title)
 
 
 def _chosen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from benchmark.method.registry import MethodInfo
 from benchmark.suites import expand, load
 from benchmark.suites.expand import Known
 from benchmark.suites.suite import MethodEntry, Suite
+from benchmark.suites.tables import ReportLayout
+from benchmark.suites.titles import titles
 from benchmark.suites.unit import Unit
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ class Plan:
     units: tuple[Unit, ...]
     others: tuple[Unit, ...]  # of the same suite and methods, but not selected
     known: Known  # what they were checked against
+    titles: Mapping[str, str] = field(default_factory=dict)  # label -> what tables call it
+
+    @property
+    def layout(self) -> ReportLayout:
+        """How the suite arranges its report, under the names that people read."""
+        return replace(self.suite.layout, titles=self.titles)
 
     def reported(self, done: Mapping[str, object]) -> list[Unit]:
         """The units of the report: the selected, and others that have a record; in suite order."""
@@ -96,7 +104,8 @@ def make(choice: Choice) -> Plan:
     units = expand.expand(chosen, found, choice.seeds, **given)
     keys = {(unit.key, unit.label) for unit in units}
     others = tuple(unit for unit in everything if (unit.key, unit.label) not in keys)
-    return Plan(whole, choice.scale, backbone, tuple(units), others, found)
+    named = titles(whole.methods, methods)
+    return Plan(whole, choice.scale, backbone, tuple(units), others, found, named)
 
 
 def _split_sha256(name: str, choice: Choice, selected: bool) -> str:

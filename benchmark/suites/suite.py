@@ -36,6 +36,7 @@ class MethodEntry:
     precision: str = precision.FLOAT32
     chosen: Mapping[str, Override] = field(default_factory=dict)  # place in a settings file -> it
     leaves: frozenset[str] = frozenset()  # tasks of the suite that are not for this entry
+    title: str = ""  # in tables and figures; "": see titles.py
 
 
 @dataclass(frozen=True)

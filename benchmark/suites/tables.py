@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.common import errors, strict_yaml
@@ -40,10 +40,12 @@ class ReportLayout:
     """How a report is arranged: the suite's own tables, and what the general tables keep.
 
     The general tables show every label that no table of the suite has, and those of `general`.
+    `titles` says what tables and figures call a label; one that it does not have stands for itself.
     """
 
     tables: tuple[TableSpec, ...] = ()
     general: frozenset[str] = frozenset()
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def special(self) -> frozenset[str]:

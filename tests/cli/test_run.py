@@ -74,8 +74,29 @@ def test_report_only(world):
     report = world.records.parent / "report" / "report.md"
     report.unlink()
     code, out, _ = world.run("--methods", "prior", "--report")
-    assert code == 0 and report.is_file() and "voc-lt" in out
+    assert code == 0 and report.is_file() and "VOC-LT" in out
     assert world.computed() == ["fit"] * 4
+
+
+def test_a_report_that_would_be_the_same_stays_unless_forced(world):
+    assert world.run("--methods", "prior")[0] == 0
+    page = world.records.parent / "report" / "index.html"
+    before = page.stat().st_ino  # a new file takes its place
+    code, out, _ = world.run("--methods", "prior")
+    assert code == 0 and page.stat().st_ino == before
+    assert (page.with_name("summary.txt")).read_text() in out
+    old = page.with_name("index.html.old")
+    old.hardlink_to(page)  # so that its number is not given again
+    assert world.run("--methods", "prior", "--force")[0] == 0 and page.stat().st_ino != before
+
+
+def test_titles_reach_the_tables_and_labels_the_csv(world):
+    suite = world.folder / "titled.yaml"
+    suite.write_text(tiny_suite.SUITE.replace("  prior:", "  prior: {title: A prior}"))
+    assert world.run("--suite", suite, "--methods", "prior", "--tasks", "voc-lt")[0] == 0
+    folder = world.results / "tiny" / "miniature" / "report"
+    assert "| A prior | " in (folder / "table_lt.md").read_text()
+    assert "voc-lt,prior,A prior," in (folder / "table_lt.csv").read_text()
 
 
 def test_a_reference_is_compared_with(world, monkeypatch):

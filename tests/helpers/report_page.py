@@ -58,7 +58,7 @@ def grid(folder, methods=(*METHODS, HOSTILE), tasks=TASKS, change=hostile, **kwa
 
 def page(grid, drawn, pairs=None, **kwargs):
     """The page of the grid, with all tables that a report has."""
-    parts = [*sections.main(grid, grid, ReportLayout()), *sections.further(grid, grid)]
+    parts = sections.every(grid, grid, ReportLayout())
     files = {}
     for part in parts:
         files |= formats.files(part.table, grid)

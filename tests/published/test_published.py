@@ -248,6 +248,7 @@ def test_a_gain_in_one_column_less_that_in_another(tmp_path):
 # -- what is refused ------------------------------------------------------------------------------
 
 ROWS = ("tables", "main", "rows")
+BEST_TWICE = {"claim": "x", "row": "best", "over": "best", "columns": ["total"]}
 REFUSED = (
     ((PLAIN, [55.0, 40.0, 60.0]), "rows.plain: printed: 3 numbers for 4 columns"),
     ((PLAIN, ["55.0", 40.0, 60.0, 60.0]), "(voc-lt total): the text '55.0' is not a number"),
@@ -263,6 +264,8 @@ REFUSED = (
     ((("runs", 0, "values"), {"mean": 1.0}), "unknown column 'mean'"),
     ((("claims", 0, "over"), "second"), "unknown row 'second'"),
     ((("claims", 0, "stated"), {"voc-lt head": 1.0}), "unknown column 'voc-lt head'"),
+    ((("claims", 0), {**BEST_TWICE, "table": "nowhere"}), "unknown table 'nowhere'"),
+    ((("claims", 0), {**BEST_TWICE, "table": "main"}), "unknown row 'best'"),
     ((("groups", "voc-lt", "head"), 1.5), "groups.voc-lt: head: 1.5 is not a whole number"),
     ((("extra",), {}), "unknown key 'extra'"),
 )

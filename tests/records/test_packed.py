@@ -264,13 +264,18 @@ def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
         pack(source.path, tmp_path / "to")
 
 
+def report_of(folder):
+    """A report's files; what it was made of is in other files where records are packed."""
+    return {p.name: p.read_bytes() for p in (folder / "report").glob("[!.]*")}
+
+
 def test_a_run_goes_on_from_packed_records(world, monkeypatch, capsys):
     only = ("--methods", "prior")
     assert world.run(*only)[0] == 0
     fits, folder = world.computed(), world.records.parent
     shutil.rmtree(folder / "scores")  # a reference has none
     assert world.run(*only, "--report")[0] == 0
-    pages = {p.name: p.read_bytes() for p in (folder / "report").iterdir()}
+    pages = report_of(folder)
     assert main([str(folder), "--to", str(world.results / "reference")]) == 0
     assert "records.jsonl: 4 records" in capsys.readouterr().out
     other = ("--results-dir", world.results / "reference", *only)
@@ -279,7 +284,7 @@ def test_a_run_goes_on_from_packed_records(world, monkeypatch, capsys):
     assert "4 units: 4 done" in world.run(*other, "--status")[1]
     assert world.run(*other, "--report")[0] == 0
     reference = world.results / "reference/tiny/miniature"
-    assert {p.name: p.read_bytes() for p in (reference / "report").iterdir()} == pages
+    assert report_of(reference) == pages
     assert world.run(*other)[0] == 0 and world.computed() == fits  # nothing to compute
     code, out, _ = world.run(*other, "--seeds", "0", "--tasks", "voc-lt", "--force")
     assert code == 0 and "1 units, 1 to run" in out and len(world.computed()) == len(fits) + 1

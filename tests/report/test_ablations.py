@@ -209,10 +209,10 @@ def test_files_and_page(arranged):
     assert {"sensitivity.png", "sensitivity.svg"} <= names
     text = (folder / "ablation_losses.md").read_text()
     assert "(the paper's Table III), miniature (rendered images, not COCO/VOC): mAP" in text
-    assert "| method | loss | voc-lt total | voc-lt head | voc-lt medium |" in text
+    assert "| method | loss | VOC-LT total | VOC-LT head | VOC-LT medium |" in text
     assert r"| A\_1 | ✓ |" in text
     alpha = (folder / "ablation_alpha.md").read_text()
-    assert alpha.index("voc-lt total") < alpha.index("coco-lt total")  # the order the layout names
+    assert alpha.index("VOC-LT total") < alpha.index("COCO-LT total")  # the order the layout names
     page = (folder / "report.md").read_text()
     assert "## Losses" in page and "(ablation_alpha.csv)" in page and "(sensitivity.png)" in page
 
@@ -241,7 +241,7 @@ def test_a_missing_unit_is_a_dash_with_its_count(tmp_path):
     loss, alpha = (table for _, table in ablations.all_of(grid, ARRANGED))
     assert "| 0.5 | - | - | - | - | 0/3 |" in formats.markdown(alpha)
     assert "| 1/3 |" in formats.markdown(loss)
-    assert "x-1 on coco-lt: 3 of 3 units missing" in " ".join(alpha.notes)
+    assert "x-1 on COCO-LT: 3 of 3 units missing" in " ".join(alpha.notes)
     assert [x for x, _ in sensitivity.points(grid, ALPHA, "coco-lt")] == [0.0, 1.0]
 
 

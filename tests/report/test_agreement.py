@@ -10,6 +10,7 @@ import pytest
 
 from benchmark import report
 from benchmark.published import reading
+from benchmark.report import claims
 from benchmark.report.grid import Stat, gather
 from benchmark.report.tables import agreement, beside_published, formats
 from benchmark.report.tables.table import Entry
@@ -58,22 +59,22 @@ def test_tau_of_the_same_the_reversed_and_a_mixed_order():
 def test_order_of_the_methods(tmp_path):
     _, grid = made(tmp_path, LEVELS)
     rows = by_row(agreement.order(grid))
-    total = rows["Table I", "coco-lt", "total"]
+    total = rows["Table I", "COCO-LT", "total"]
     # Published: zeroshot 60.17 < coop 60.68 < cocoop 61.49 < hpdval 76.19, as here.
     assert [total[c].word for c in ("n", "tau", "best here")] == ["4", "1.00", "hpdval"]
     assert total["tau by the logs"].word == "-"  # the log has the printed total
     # Head: cocoop 39.81 is below coop 41.97 in print: one pair of six.
-    assert rows["Table I", "coco-lt", "head"]["tau"].word == "0.67"
+    assert rows["Table I", "COCO-LT", "head"]["tau"].word == "0.67"
     # Tail: 72.28 73.85 76.42 79.12, and by the log 75.96, below cocoop: again one pair.
-    tail = rows["Table I", "coco-lt", "tail"]
+    tail = rows["Table I", "COCO-LT", "tail"]
     assert (tail["tau"].word, tail["tau by the logs"].word) == ("1.00", "0.67")
-    assert ("Table I", "coco-lt", "var") not in rows
+    assert ("Table I", "COCO-LT", "var") not in rows
 
 
 def test_a_row_of_another_backbone_is_left_out_and_named(tmp_path):
     _, grid = made(tmp_path, LEVELS | {"finetune-db": 99.0, "dualcoop": 98.0})
     table = agreement.order(grid)
-    total = by_row(table)["Table I", "coco-lt", "total"]
+    total = by_row(table)["Table I", "COCO-LT", "total"]
     assert (total["n"].word, total["best here"].word) == ("4", "hpdval")
     assert any("left out" in note and "finetune-db" in note for note in table.notes)
     assert "Table I: zeroshot, coop, cocoop, hpdval" in table.notes
@@ -89,25 +90,33 @@ def test_curves_of_one_figure_are_told_apart(tmp_path):
 def test_one_method_has_no_order(tmp_path):
     _, grid = made(tmp_path, {"hpdval": 50.0, "mine": 40.0})
     assert agreement.order(grid) is None
-    assert agreement.claims(grid) is None
+    assert claims.verdicts(grid, {}, claims.groups) == []
 
 
 def test_hold_outs_are_no_published_tasks(tmp_path):
     _, grid = made(tmp_path, LEVELS, tasks=("coco-lt-holdout",))
-    assert agreement.order(grid) is None and agreement.claims(grid) is None
+    assert agreement.order(grid) is None and claims.headlines(grid, {}) == []
+    assert claims.verdicts(grid, {}, claims.groups) == []
     assert list(beside_published.sections(grid)) == []
 
 
 # -- claims ---------------------------------------------------------------------------------------
 
 
+def verdicts(grid, chosen=claims.ablations):
+    """{(claim, task, column): verdict} of records without stored scores."""
+    found = claims.verdicts(grid, {}, chosen)
+    return {(one.claim.text, *one.place): one for one in found}
+
+
 def test_the_method_against_the_best_baseline(tmp_path):
     _, grid = made(tmp_path, {"zeroshot": 40.0, "coop": 45.0, "dualcoop": 61.0, "hpdval": 60.0})
-    rows = by_row(agreement.claims(grid))
-    total = rows["HP-DVAL over the best baseline", "coco-lt", "total"]
-    assert total["over"].word == "dualcoop"  # without a published row, but a baseline all the same
-    assert (total["in print"].word, total["as in print"].word) == ("higher", "no")
-    assert total["gain here"].stat == Stat(-1.0, 0.0, 3)  # same seeds, no spread
+    one = verdicts(grid, claims.groups)["HP-DVAL over the best baseline", "coco-lt", "tail"]
+    assert one.gain.over == "dualcoop"  # without a published row, but a baseline all the same
+    assert one.gain.stat == Stat(-1.0, 0.0, 3)  # same seeds, no spread
+    assert (one.holds, one.printed, one.logged) == (
+        "no", pytest.approx(0.04), pytest.approx(75.96 - 79.08),
+    )  # fmt: skip
 
 
 def test_tail_gain_against_head_gain(tmp_path):
@@ -117,19 +126,17 @@ def test_tail_gain_against_head_gain(tmp_path):
         return record
 
     _, grid = made(tmp_path, LEVELS, change=change)
-    row = by_row(agreement.claims(grid))[
-        "tail gain over head gain of HP-DVAL", "coco-lt", "tail - head"
-    ]
-    assert row["gain here"].stat.mean == pytest.approx(7.0)
-    # In print the gain over LMPT is 27.16 on head and 0.04 on tail classes.
-    assert [row[c].word for c in ("in print", "as in print")] == ["lower", "no"]
+    name = "tail gain over head gain of HP-DVAL"
+    one = verdicts(grid, claims.groups)[name, "coco-lt", "tail - head"]
+    assert one.gain.stat.mean == pytest.approx(7.0) and one.holds == "yes"
+    assert one.printed == pytest.approx(0.04 - 27.16)  # over LMPT, which is best in total
 
 
 def test_a_single_deterministic_unit_pairs_with_every_seed(tmp_path):
     _, grid = made(tmp_path, {"zeroshot": 50.0, "dval": 50.5})
-    row = by_row(agreement.claims(grid))["DVAL over zero-shot CLIP", "coco-lt", "total"]
-    assert row["gain here"].stat == Stat(1.0, 0.5, 3)
-    assert row["as in print"].word == "unclear"
+    one = verdicts(grid)["DVAL over zero-shot CLIP", "coco-lt", "total"]
+    assert one.gain.stat == Stat(1.0, 0.5, 3)
+    assert one.holds == "cannot be told"  # Student: 1.0 is within 4.30 * 0.5 / sqrt(3)
 
 
 def test_units_without_a_partner_do_not_count(tmp_path):
@@ -137,13 +144,8 @@ def test_units_without_a_partner_do_not_count(tmp_path):
         return None if (unit.label, unit.seed) == ("dval", 1) else record
 
     _, grid = made(tmp_path, {"dval": 50.0, "dval-hpt": 52.0}, change=change)
-    row = by_row(agreement.claims(grid))["HPT on top of DVAL", "coco-lt", "total"]
-    assert row["gain here"].stat == Stat(2.0, 0.0, 2) and row["gain here"].count == "2"
-
-
-def test_signs_have_a_zero():
-    words = [agreement.sign(x) for x in (0.0049, -0.0049, 0.0051, -0.0051, None)]
-    assert words == ["equal", "equal", "higher", "lower", "-"]
+    one = verdicts(grid)["HPT on top of DVAL", "coco-lt", "total"]
+    assert one.gain.stat == Stat(2.0, 0.0, 2)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,8 @@ def test_signs_have_a_zero():
 def test_every_claim_is_found_by_its_labels(tmp_path, labels, claim):
     worse, better = labels
     _, grid = made(tmp_path, {worse: 40.0, better: 41.0})
-    row = by_row(agreement.claims(grid))[claim, "coco-lt", "total"]
-    assert (row["over"].word, row["as in print"].word) == (worse, "yes")
+    one = verdicts(grid)[claim, "coco-lt", "total"]
+    assert (one.gain.over, one.holds) == (worse, "yes")
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ def test_missing_units_are_noted(tmp_path):
         tmp_path, LEVELS, change=lambda u, r: None if (u.label, u.seed) == ("coop", 2) else r
     )
     ((_, table),) = beside_published.sections(grid)
-    assert "coop on coco-lt: 1 of 3 units missing" in table.notes
+    assert "coop on COCO-LT: 1 of 3 units missing" in table.notes
 
 
 # -- in the report --------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def test_published_numbers_are_in_reports_of_paper_scale_only(tmp_path, monkeypa
     folder = tmp_path / "report"
     assert "Agreement with the paper" in page and "table_claims.csv" in page
     files = {path.name for path in folder.iterdir()}
-    for name in ("table_ranking", "table_claims"):
+    for name in ("table_ranking", "table_claims", "table_group_claims"):
         assert {f"{name}.md", f"{name}.csv", f"{name}.tex"} <= files
     assert ("beside_long-tailed.csv" in files) == (scale == "paper")
     texts = [p.read_text() for p in folder.iterdir() if p.suffix in (".md", ".csv", ".tex")]

@@ -217,8 +217,11 @@ def test_the_report_has_the_pairs_as_files(tmp_path, monkeypatch):
     assert "not COCO/VOC" in text and r"| strong | my\_\<weak\>\|\* |" in text
     assert "Best: strong, and all others compared are worse." in text
     lines = (folder / "significance.csv").read_text().splitlines()
-    assert lines[0] == "scale,task,a,b,diff,low,high,seeds_std,n,real" and len(lines) == 2
-    assert lines[1].startswith("miniature,voc-lt,strong,") and lines[1].endswith(",2,yes")
+    assert lines[0] == "scale,task,a,b,diff,low,high,seeds_std,n,real,a_title,b_title"
+    assert len(lines) == 2
+    assert lines[1].startswith("miniature,voc-lt,strong,") and lines[1].endswith(
+        ",2,yes,strong,my_<weak>|*"
+    )
     for record in records:
         fakes.store(tmp_path, [{**record, "scores_sha256": None}])
     report.write(units, tmp_path)

@@ -81,7 +81,7 @@ def test_gaps_and_reasons_are_said(tmp_path, drawn):
     results = fakes.store(tmp_path / "cimlic" / "miniature", records)
     text = fake.page(gather(units, results), drawn)
     assert "4 / 6" in text and "2 missing, 1 of them failed" in text
-    assert "coop on voc-lt: 2 of 3 units missing, of them 1 failed" in text
+    assert "coop on VOC-LT: 2 of 3 units missing, of them 1 failed" in text
     assert "ValueError: &lt;50% NaN&gt;" in text
 
 

@@ -91,9 +91,9 @@ def test_predictions_of_the_first_seed_beside_the_truth(world):
     found = {f.name: f for f in predictions.figures(grid, "coco-lt", results, images)}
     assert list(found) == ["predictions_coco-lt", "maps_coco-lt"]
     shown = texts(found["predictions_coco-lt"].figure)
-    assert shown[:4] == ["", "true labels", "coop", "hpdval"]
+    assert shown[:3] == ["true labels", "coop", "hpdval"]
     # Rows 0 and 1 have three labels, one of the tail; the tail stands first.
-    of = [shown[n : n + 3] for n in range(4, len(shown), 3)]
+    of = [shown[n : n + 3] for n in range(3, len(shown), 3)]
     assert of[0::3] == [["kite°", "bear°", "person"], ["kite°", "person", "bus"]]
     assert of[1] == of[2] == ["+ kite°", "- bus", "+ person"]
     assert of[4] == ["+ kite°", "+ bus", "+ person"]

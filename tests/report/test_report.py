@@ -13,7 +13,10 @@ from benchmark.report.figures import bars, frequency
 from benchmark.report.tables import formats, second_metrics
 from tests.helpers import suite_records as fakes
 
-TABLES = ("table_lt", "table_fs", "table_softmax", "table_redraw", "table_ranking", "table_claims")
+TABLES = (
+    *("table_claims", "table_lt", "table_fs", "table_softmax", "table_group_claims"),
+    *("table_ranking", "table_redraw"),
+)
 LT = ("coco-lt", "voc-lt")
 
 
@@ -41,7 +44,7 @@ def test_files_of_a_full_report(full):
     pictures += [f"{kind}_{task}" for kind in ("groups", "frequency", "gains") for task in LT]
     pictures += [f"training_{task}" for task in fakes.TASKS]
     expected = {f"{p}.{kind}" for p in pictures for kind in ("png", "svg")}
-    expected |= {"report.md", "index.html"}
+    expected |= {"report.md", "index.html", "summary.txt", ".made-of.json"}
     expected |= {f"{t}.{kind}" for t in TABLES for kind in ("md", "csv", "tex")}
     assert {p.name for p in folder.iterdir()} == expected
     for name in pictures:
@@ -82,9 +85,9 @@ def test_missing_failed_and_skipped_units(tmp_path):
     assert refused["reason"] == "needs | region_features"
 
     text = report.summary(units, results)
-    assert "coop on coco-lt: 2 of 3 units missing, of them 1 failed (ValueError: 50% NaN)" in text
-    assert "zeroshot on voc-lt: 1 of 1 units missing" in text
-    assert "coop on voc-lt: skipped, needs | region_features" in text
+    assert "coop on COCO-LT: 2 of 3 units missing, of them 1 failed (ValueError: 50% NaN)" in text
+    assert "zeroshot on VOC-LT: 1 of 1 units missing" in text
+    assert "coop on VOC-LT: skipped, needs | region_features" in text
     assert "1/3" in text
     markdown = (folder / "table_lt.md").read_text()
     assert r"needs \| region\_features" in markdown
@@ -168,14 +171,14 @@ def test_a_restriction_is_in_every_caption(tmp_path):
     units = fakes.units(("coop", "hpdval"), ("coco-lt", "voc-lt", "voc-fs-1"), scale="paper")
     results = fakes.store(tmp_path / "cimlic" / "paper", map(changes, units))
     page = report.write(units, results).read_text()
-    words = f"restricted to {PART}, coco-lt"
+    words = f"restricted to {PART}, COCO-LT"
     folder = results / "report"
     for name in ("table_lt.md", "table_lt.tex"):
         assert f"paper scale, {words}: mAP" in (folder / name).read_text()
-    assert f"Second metric, paper scale, {words}: total" in page
-    assert f"| restricted to | {PART}, coco-lt |" in page
+    assert f"Both protocols, paper scale, {words}: mAP" in page
+    assert f"| restricted to | {PART}, COCO-LT |" in page
     assert page.startswith("# cimlic, paper scale, restricted to part of the images\n")
-    assert page.count(f"coco-lt, paper scale, restricted to {PART}: ") == 2  # its figures
+    assert page.count(f"COCO-LT, paper scale, restricted to {PART}: ") == 2  # its figures
     assert "restricted to part" in (folder / "groups_coco-lt.svg").read_text()
     assert "restricted" not in (folder / "groups_voc-lt.svg").read_text()
     assert "restricted" not in (folder / "table_fs.md").read_text()  # that part is whole
@@ -228,7 +231,7 @@ def test_compare(full, tmp_path):
     few = [u for u in units if u.seed == 0 and (u.episode or 1) <= 2]  # reduced size
     text = report.against_reference(few, results, reference)
     assert "identical in 22 of 24 cells, within 0.01 mAP in 1, different in 1." in text
-    line = next(x for x in text.splitlines() if x.startswith("voc-lt"))
+    line = next(x for x in text.splitlines() if x.startswith("VOC-LT"))
     assert line.split()[1] == "hpdval" and "-1.50" in line and line.split()[3] == "1"
 
     tuned = [replace(u, hyperparameters=(("epochs", 10), ("lr", 0.5))) for u in units[:3]]

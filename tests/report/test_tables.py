@@ -10,7 +10,7 @@ from benchmark import report
 from benchmark.report.bootstrap import Row, judged
 from benchmark.report.grid import Cell, Grid, Stat, gather, in_order, restrictions, stat
 from benchmark.report.tables import formats, second_metrics, sections
-from benchmark.report.tables.table import Entry, _ranked, few_shot, long_tailed
+from benchmark.report.tables.table import Entry, few_shot, long_tailed, ranked
 from tests.helpers import suite_records as fakes
 
 LT = ("coco-lt", "voc-lt")
@@ -68,20 +68,22 @@ def test_both_datasets_stand_side_by_side_in_the_papers_order(full):
     markdown = formats.markdown(long_tailed(grid))
     heads = [line for line in markdown.splitlines() if line.startswith("| method")]
     parts = ("total", "head", "medium", "tail", "var", "n")
-    assert heads == ["| method | " + " | ".join(f"{t} {p}" for t in LT[::-1] for p in parts) + " |"]
+    assert heads == [
+        "| method | " + " | ".join(f"{t} {p}" for t in ("VOC-LT", "COCO-LT") for p in parts) + " |"
+    ]
     few = formats.markdown(few_shot(grid))
-    assert "| method | voc 1-shot | voc 5-shot | coco 1-shot | coco 5-shot |" in few
+    assert "| method | VOC 1-shot | VOC 5-shot | COCO 1-shot | COCO 5-shot |" in few
     tex = formats.latex(long_tailed(grid))
-    assert tex.index("{voc-lt}") < tex.index("{coco-lt}")
+    assert tex.index("{VOC-LT}") < tex.index("{COCO-LT}")
     assert in_order(["a-lt", "coco-lt", "voc-fs-1"]) == ["voc-fs-1", "a-lt", "coco-lt"]
 
 
 def test_a_terminal_stacks_what_is_too_wide(full):
     table = few_shot(full[3])
     wide, narrow = formats.text(table), formats.text(table, width=60)
-    assert "voc 1-shot" in wide and "voc 1-shot" not in narrow
+    assert "VOC 1-shot" in wide and "VOC 1-shot" not in narrow
     assert max(map(len, narrow.splitlines())) <= 60
-    assert [x.split()[0] for x in narrow.splitlines() if "1-shot" in x] == ["voc", "coco"]
+    assert [x.split()[0] for x in narrow.splitlines() if "1-shot" in x] == ["VOC", "COCO"]
 
 
 def test_two_tasks_stand_side_by_side_and_no_other_number(tmp_path):
@@ -91,7 +93,7 @@ def test_two_tasks_stand_side_by_side_and_no_other_number(tmp_path):
     assert markdown.count("| method | total | head | medium | tail | var | n |") == 3
     one = [u for u in units if u.task == "coco-lt"]
     markdown = formats.markdown(long_tailed(gather(one, results)))
-    assert "### coco-lt" in markdown and "| method | total | head |" in markdown
+    assert "### COCO-LT" in markdown and "| method | total | head |" in markdown
 
 
 def pairs_of(task, best, tied):
@@ -120,8 +122,8 @@ def test_what_is_not_distinguishable_from_the_best_is_marked(full):
     }
     assert found == {
         ("voc-lt", "total", "coop"),
-        ("coco", "5-shot", "zeroshot"),
-        ("coco", "5-shot", "dualcoop"),
+        ("COCO", "5-shot", "zeroshot"),
+        ("COCO", "5-shot", "dualcoop"),
     }
     assert lt.tied and not long_tailed(grid).tied
     line = next(x for x in formats.markdown(lt).splitlines() if x.startswith("| coop"))
@@ -137,7 +139,7 @@ def test_what_is_not_distinguishable_from_the_best_is_marked(full):
 def test_every_table_has_its_own_columns_in_csv(full):
     grid = full[3]
     for table, columns in (
-        (second_metrics.softmax(grid), ["total", "softmax"]),
+        (second_metrics.softmax(grid), ["raw", "softmax"]),
         (second_metrics.redraw(grid), ["novel", "redraw"]),
     ):
         row = next(iter(fakes.rows(formats.csv_of_cells(table, grid)).values()))
@@ -147,7 +149,7 @@ def test_every_table_has_its_own_columns_in_csv(full):
 def test_best_and_second_of_a_column():
     def ranks(values, column="total"):
         block = [[Entry(Stat(v, None, 1) if v else None)] for v in values]
-        return [row[0].rank for row in _ranked((column,), block)]
+        return [row[0].rank for row in ranked((column,), block)]
 
     assert ranks([30, 32, 31]) == [0, 1, 2]
     assert ranks([30.001, 30.004, 29]) == [1, 1, 2]  # equal as printed
@@ -178,9 +180,11 @@ def test_tasks_of_one_restricted_split_are_named_together(tmp_path):
     units = fakes.units(("coop",), tasks)
     records = [fakes.record(u, restriction=part[u.task]) for u in units]
     grid = gather(units, fakes.store(tmp_path, records))
-    assert restrictions(grid, tasks) == f"{PART}, coco-lt; some, coco-fs-1, coco-fs-5"
+    assert restrictions(grid, tasks) == f"{PART}, COCO-LT; some, COCO 1-shot, COCO 5-shot"
     assert restrictions(grid, ["coco-fs-5"], named=False) == "some"
-    assert "restricted to some, coco-fs-1, coco-fs-5: mAP" in second_metrics.redraw(grid).caption
+    assert (
+        "restricted to some, COCO 1-shot, COCO 5-shot: mAP" in second_metrics.redraw(grid).caption
+    )
 
 
 def test_latex_and_markdown_escape_names():
@@ -205,4 +209,4 @@ def test_latex_is_well_formed(full):
 def test_summary_fits_a_terminal(full):
     text = report.summary(full[0], full[2])
     assert max(map(len, text.splitlines())) <= 100
-    assert "hpdval" in text and "coco 5-shot" in text and "not COCO/VOC" in text
+    assert "hpdval" in text and "COCO 5-shot" in text and "not COCO/VOC" in text

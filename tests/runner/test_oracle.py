@@ -236,7 +236,7 @@ def test_the_report_has_last_oracle_and_gap(tmp_path):
     assert [s.n for s in one] == [1, 1, 1] and one[1].mean - one[0].mean == one[2].mean
     for text in (formats.markdown(table), formats.text(table)):
         assert "Best epoch on test (oracle)" in text and "upper bound" in " ".join(text.split())
-        assert "coop on coco-lt: not every epoch was evaluated" in text
+        assert "coop on COCO-LT: not every epoch was evaluated" in text
 
 
 COOP = ("coco-lt", "coop")

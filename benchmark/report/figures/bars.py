@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Cell, Grid, drawn_labels, in_order, shots, value
-from benchmark.report.wording import about, in_short, named
+from benchmark.report.grid import Cell, Grid, drawn_labels, in_order, task_title, value
+from benchmark.report.wording import about, in_short, named, of_task
 
 GROUPS = ("total", "head", "medium", "tail")
 Column = tuple[str, str, str]  # a title, a task, and the name of a table's column
@@ -28,10 +28,10 @@ def groups_of(grid: Grid, task: str) -> Iterator[style.Drawn]:
     handles = _bars(axes, grid, columns, labels)
     axes.axvline(0.5, color="#BDBDBD", lw=0.9)  # all classes, then the groups
     subtitle = f"{in_short(grid, [task])}; bars: mean, whiskers: std over seeds"
-    style.headings(axes, f"{task}: mAP by frequency group", subtitle)
+    style.headings(axes, f"{task_title(task)}: mAP by frequency group", subtitle)
     style.legend_below(figure, handles, [named(grid, task, label) for label in labels])
     caption = (
-        f"{task}, {about(grid, [task], named=False)}: mAP of all, head, medium and tail "
+        f"{of_task(grid, task)}: mAP of all, head, medium and tail "
         "classes; bars are means, whiskers standard deviations over seeds."
     )
     yield style.Drawn(f"groups_{task}", figure, caption)
@@ -44,11 +44,11 @@ def few_shot(grid: Grid) -> Iterator[style.Drawn]:
     if not labels:
         return
     figure, axes = style.canvas()
-    columns = [(" ".join(shots(t) or (t,)), t, "novel") for t in in_order(grid.few_shot)]
+    columns = [(task_title(t), t, "novel") for t in in_order(grid.few_shot)]
     handles = _bars(axes, grid, columns, labels, dots=True)
     subtitle = f"{in_short(grid, grid.few_shot)}; bars: mean, whiskers: std, dots: episodes"
     style.headings(axes, "Few-shot: mAP over novel classes", subtitle)
-    style.legend_below(figure, handles, labels)
+    style.legend_below(figure, handles, list(map(grid.title, labels)))
     caption = (
         f"Few-shot tasks, {about(grid, grid.few_shot)}: mAP over the novel classes; bars are "
         "means, whiskers standard deviations, dots single episodes."

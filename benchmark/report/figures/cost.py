@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Cell, Grid, drawn_labels, in_order
+from benchmark.report.grid import Cell, Grid, drawn_labels, in_order, task_title
 from benchmark.report.wording import about, in_short
 
 FLOOR = 0.1  # seconds; methods that do not train stand here
@@ -66,8 +66,8 @@ def _figure(grid: Grid, title: str, tasks: Sequence[str]) -> Figure:
     for axes, task in zip(every, tasks, strict=True):
         axes.grid(axis="x")
         for label, cell in _points(grid, task):
-            handles[label] = _point(axes, cell, style.look(grid.labels.index(label)))
-        axes.set_title(task, fontsize=10.5, loc="left")
+            handles[grid.title(label)] = _point(axes, cell, style.look(grid.labels.index(label)))
+        axes.set_title(task_title(task), fontsize=10.5, loc="left")
         axes.set_ylabel("mAP (%)")
         axes.margins(0.12, 0.18)
     _seconds_axis(every[0], grid, tasks)

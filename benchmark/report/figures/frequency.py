@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, class_stat, drawn_labels
-from benchmark.report.wording import about, in_short, named
+from benchmark.report.grid import Grid, class_stat, drawn_labels, task_title
+from benchmark.report.wording import in_short, named, of_task
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
@@ -45,10 +45,12 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     axes.set_xlabel("training images of the class (log scale)")
     axes.set_ylabel("AP of the class (%)")
     subtitle = f"{in_short(grid, [task])}; points: classes, mean over seeds; lines: smoothed"
-    style.headings(axes, f"{task}: AP of each class against its training images", subtitle)
+    style.headings(
+        axes, f"{task_title(task)}: AP of each class against its training images", subtitle
+    )
     style.legend_below(figure, handles, [named(grid, task, label) for label in found])
     caption = (
-        f"{task}, {about(grid, [task], named=False)}: AP of each class (mean over seeds) "
+        f"{of_task(grid, task)}: AP of each class (mean over seeds) "
         "against its number of training images; lines are smoothed."
     )
     yield style.Drawn(f"frequency_{task}", figure, caption)

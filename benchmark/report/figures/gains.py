@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
 from benchmark.report.figures.frequency import HEAD, TAIL
-from benchmark.report.grid import Grid, class_stat, drawn_labels
-from benchmark.report.wording import about, in_short, named
+from benchmark.report.grid import Grid, class_stat, drawn_labels, task_title
+from benchmark.report.wording import in_short, named, of_task
 
 BASE = "zeroshot"  # the method that the gains are over, under whatever label
 
@@ -28,9 +28,10 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
         yield style.Drawn(
             f"gains_{task}",
             _figure(grid, task, classes, found),
-            f"{task}, {about(grid, [task], named=False)}: AP of each class less that of {base} "
-            "(percentage points, means over seeds); classes from most to fewest training images, "
-            "whose number stands behind the name; dashed: the group boundaries.",
+            f"{of_task(grid, task)}: AP of each class less that "
+            f"of {grid.title(base)} (percentage points, means over seeds); classes from most to "
+            "fewest training images, whose number stands behind the name; dashed: the group "
+            "boundaries.",
         )
 
 
@@ -79,7 +80,8 @@ def _figure(
     figure.supylabel("AP gain (percentage points)", fontsize=11)
     _group_names(rows[0], ends)
     subtitle = f"{in_short(grid, [task])}; means over seeds; classes by number of training images"
-    style.heading(figure, f"{task}: gain of each class over {base_label(grid, task)}", subtitle)
+    base = grid.title(base_label(grid, task))
+    style.heading(figure, f"{task_title(task)}: gain of each class over {base}", subtitle)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, drawn_labels
-from benchmark.report.wording import about, in_short
+from benchmark.report.grid import Grid, drawn_labels, task_title
+from benchmark.report.wording import in_short, of_task
 
 COLUMNS = 4  # panels side by side
+WIDTH = 30  # characters of a title that one panel has room for
 
 Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 
@@ -24,7 +26,7 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
         yield style.Drawn(
             f"training_{task}",
             _figure(grid, task, found),
-            f"{task} (training), {about(grid, [task], named=False)}: training loss of each "
+            f"{of_task(grid, task, 'training')}: training loss of each "
             "epoch; thick lines are means, thin lines single seeds or episodes. Losses of "
             "different methods or stages differ in kind: compare shapes, not heights.",
         )
@@ -53,11 +55,13 @@ def _figure(grid: Grid, task: str, found: Losses) -> Figure:
     figure, every = style.panels(len(found), columns, (2.75 * columns, 2.25 * rows + 0.6))
     for axes, ((label, stage), values) in zip(every, found.items(), strict=True):
         _panel(axes, style.look(grid.labels.index(label)), values)
-        axes.set_title(f"{label}, {stage}" if stage else label, fontsize=9.5, loc="left")
+        name = grid.title(label)
+        words = f"{name}, {stage}" if stage else name
+        axes.set_title("\n".join(textwrap.wrap(words, WIDTH)), fontsize=9.5, loc="left")
     for axes in every[-columns:]:
         axes.set_xlabel("epoch", fontsize=10)
     figure.supylabel("training loss", fontsize=11)
-    style.heading(figure, f"{task}: training loss", in_short(grid, [task]))
+    style.heading(figure, f"{task_title(task)}: training loss", in_short(grid, [task]))
     return figure
 
 

@@ -7,6 +7,7 @@ no such figure.
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from benchmark.data import preprocessing
 from benchmark.records import examples, scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import score_maps, style
-from benchmark.report.grid import Grid, drawn_labels, first_records
-from benchmark.report.wording import about, in_short
+from benchmark.report.grid import Grid, drawn_labels, first_records, task_title
+from benchmark.report.wording import in_short, of_task
 
 SIDE = 224  # pixels of an image in a figure, at most
 LINE = 0.165  # inches of one line of labels
 HEAD = 0.58  # inches of the heading
 TOP = 6  # labels listed of an image with more
+NAME = 15  # characters of a method's name in a line
 
 
 def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[style.Drawn]:
@@ -36,7 +38,7 @@ def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[styl
         yield style.Drawn(
             f"predictions_{task}",
             _predictions(grid, task, truth, scored, shown),
-            f"{task} (predictions), {about(grid, [task], named=False)}: test images with their "
+            f"{of_task(grid, task, 'predictions')}: test images with their "
             "true labels and, of each method (first seed), as many labels as are true, best "
             "first; + right, - wrong. Tail classes are marked with °. The images were chosen from "
             "their labels alone.",
@@ -93,8 +95,9 @@ def _predictions(
         len(heights), len(shown) + 1, height_ratios=heights, hspace=0, wspace=0.06,
         width_ratios=[0.75, *[1] * len(shown)], left=0.01, right=0.995, bottom=0.01, top=1 - room,
     )  # fmt: skip
-    for i, name in enumerate(["", "true labels", *scored]):
-        _words(figure.add_subplot(plan[i, 0]), [name], [style.INK], bold=True)
+    for i, name in enumerate(["true labels", *map(grid.title, scored)], start=1):
+        words = textwrap.wrap(name, NAME)
+        _words(figure.add_subplot(plan[i, 0]), words, [style.INK] * len(words), bold=True)
     for j, (row, picture) in enumerate(shown.items(), start=1):
         axes = figure.add_subplot(plan[0, j])
         axes.imshow(picture, interpolation="lanczos")
@@ -108,7 +111,7 @@ def _predictions(
             colours = [style.INK if yes else style.WRONG for yes in right]
             rest = f", {sum(right[TOP - 1 :])} right"
             _words(figure.add_subplot(plan[i, j]), texts, colours, rest)
-    style.heading(figure, f"{task}: true and predicted labels", in_short(grid, [task]))
+    style.heading(figure, f"{task_title(task)}: true and predicted labels", in_short(grid, [task]))
     return figure
 
 

@@ -22,8 +22,8 @@ from benchmark.data.annotations import VOC_CLASSES, Box, Instances, voc_boxes
 from benchmark.records import scores
 from benchmark.records.scores import Maps, Truth
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, first_records, preprocess
-from benchmark.report.wording import about, in_short
+from benchmark.report.grid import Grid, first_records, preprocess, task_title
+from benchmark.report.wording import in_short, of_task
 
 SIDE = 224  # pixels of the picture under a map
 BEST = 32 / 196  # share of places that the local view averages: the paper's k of its patches
@@ -57,7 +57,7 @@ def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[styl
         yield style.Drawn(
             f"maps_{task}",
             _figure(grid, task, scene, found, truth),
-            f"{task} (local scores), {about(grid, [task], named=False)}: a test image with "
+            f"{of_task(grid, task, 'local scores')}: a test image with "
             f"{scene.small}, a small object beside {scene.large}, and how well each place of it "
             "matches either class, by method (first seed; dark: low, bright: high, each map on its "
             "own scale). Ranks are among all classes: by the mean over all places, and by the mean "
@@ -175,14 +175,16 @@ def _figure(grid: Grid, task: str, scene: Scene, found: dict[str, Maps], truth: 
     for axes, (label, maps) in zip(every.reshape(-1, 3), found.items(), strict=True):
         values = maps.values[maps.images.tolist().index(scene.row)]
         _picture(axes[0], scene)
-        axes[0].set_title(label, fontsize=11, loc="left", fontweight="bold")
+        axes[0].set_title(grid.title(label), fontsize=11, loc="left", fontweight="bold")
         for place, name in zip(axes[1:], (scene.large, scene.small), strict=True):
             column = truth.class_names.index(name)
             _map(place, scene, values[:, column], name)
             words = f"rank of {count}: {rank(values, column)} by all places, "
             words += f"{rank(values, column, BEST)} by the best"
             place.set_title(f"{name}\n{words}", fontsize=8.8, loc="left")
-    style.heading(figure, f"{task}: local scores of a small class", in_short(grid, [task]))
+    style.heading(
+        figure, f"{task_title(task)}: local scores of a small class", in_short(grid, [task])
+    )
     return figure
 
 

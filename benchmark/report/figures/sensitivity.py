@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, in_order, labels_of, tasks_of, value
+from benchmark.report.grid import Grid, in_order, labels_of, task_title, tasks_of, value
 from benchmark.report.wording import about, in_short
 from benchmark.suites.tables import ReportLayout, TableSpec
 
@@ -31,8 +31,9 @@ def figures(grid: Grid, layout: ReportLayout) -> Iterator[style.Drawn]:
         yield style.Drawn(
             "sensitivity",
             _figure(grid, tasks, curves),
-            f"Sensitivity, {', '.join(tasks)}, {about(grid, tasks, named=False)}: total mAP "
-            f"against {', '.join(spec.curve.axis for spec, _ in curves)}; points are means, "
+            f"Sensitivity, {', '.join(map(task_title, tasks))}, "
+            f"{about(grid, tasks, named=False)}: total mAP against "
+            f"{', '.join(spec.curve.axis for spec, _ in curves)}; points are means, "
             "whiskers sample standard deviations over seeds, small dots single seeds; dashed: the "
             "paper's setting.",
         )
@@ -57,7 +58,7 @@ def _figure(grid: Grid, tasks: Sequence[str], curves: Sequence[Curves]) -> Figur
     for row, task in zip(every.reshape(len(tasks), -1), tasks, strict=True):
         for axes, (spec, found) in zip(row, curves, strict=True):
             _panel(axes, found.get(task, []), spec)
-        row[0].set_ylabel(f"{task}: total mAP (%)")
+        row[0].set_ylabel(f"{task_title(task)}: total mAP (%)")
     words = f"{in_short(grid, tasks)}; mean and std over seeds; dashed: the paper's setting"
     style.heading(figure, "Sensitivity to hyperparameters", words)
     return figure

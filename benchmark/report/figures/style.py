@@ -131,8 +131,8 @@ def boundary(axes: Axes, x: float) -> None:
 def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str]) -> None:
     """The legend in one centred block under the axes, where it can hide no data; the figure
     grows with its rows, so that the axes keep their height."""
-    columns = min(len(labels), max(1, 96 // (max(map(len, labels)) + 7)))
-    rows = -(-len(labels) // columns)
+    rows = -(-len(labels) // max(1, 112 // (max(map(len, labels)) + 7)))
+    columns = -(-len(labels) // rows)  # as many in each row as in the others
     figure.set_figheight(figure.get_figheight() + 0.235 * (rows - 1))
     figure.legend(
         handles, labels, loc="outside lower center", ncols=columns,

@@ -17,7 +17,7 @@ from benchmark.records import scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import predictions, style
 from benchmark.report.figures.frequency import group_of
-from benchmark.report.grid import Grid, Stat, class_stat
+from benchmark.report.grid import Grid, Stat, class_stat, task_title
 from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
@@ -73,7 +73,7 @@ def data(grid: Grid, results: Path | None = None, images: Path | None = None) ->
             image["picture"] = album.add(image["picture"])
     for entry in classes:
         entry["images"] = [image for image in entry["images"] if image["picture"] is not None]
-    looks = [(label, style.look(n)) for n, label in enumerate(grid.labels)]
+    looks = [(grid.title(label), style.look(n)) for n, label in enumerate(grid.labels)]
     return {
         "methods": [{"label": x, "colour": k.colour, "marker": k.marker} for x, k in looks],
         "tasks": found,
@@ -86,7 +86,7 @@ def _task(
 ) -> dict[str, Any] | None:
     """One task: its classes, the most frequent in training first; None without any."""
     done = {label: grid.cell(task, label).done for label in grid.labels}
-    records = [record for found in done.values() for record in found]
+    records = _records(grid, task)
     names = dict.fromkeys(n for r in records for n, ap in (r.get("per_class_ap") or {}).items())
     if not names:
         return None
@@ -110,7 +110,7 @@ def _task(
         fit = {x: values for x, values in stored.items() if values.shape == truth.labels.shape}
         _illustrate(classes, truth, [fit.get(label) for label in grid.labels])
     repeats = "episodes" if task in grid.few_shot else "seeds"
-    return {"name": task, "turns": repeats, "classes": classes}
+    return {"name": task_title(task), "turns": repeats, "classes": classes}
 
 
 def _numbers(found: Stat | None) -> list[float | int | None] | None:
@@ -129,6 +129,19 @@ def _groups(truth: Truth | None, counts: dict[str, float], few: bool) -> dict[st
 
 
 # -- test images --------------------------------------------------------------------------------
+
+
+def folders(grid: Grid, results: Path, images: Path | None) -> list[Path]:
+    """The folders of the test images; none without the data root `images`."""
+    found: dict[Path, None] = {}
+    for records in (_records(grid, task) for task in grid.tasks if images):
+        truth = _truth(grid, records, results, images) if records else None
+        found |= dict.fromkeys((images / path).parent for path in (truth.paths if truth else ()))
+    return list(found)
+
+
+def _records(grid: Grid, task: str) -> list[dict]:
+    return [record for label in grid.labels for record in grid.cell(task, label).done]
 
 
 def _truth(

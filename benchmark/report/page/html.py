@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from benchmark.report.bootstrap import Pairs
-from benchmark.report.grid import Grid
+from benchmark.report.grid import Grid, task_title
 from benchmark.report.page import explorer, inline_svg, overview
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
@@ -22,8 +22,9 @@ from benchmark.report.tables.sections import Section
 from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import gaps, scale_words
 
-MAIN = 2  # tables in the summary at most
+MAIN = 2  # tables in the summary where none has to be seen first
 WIDE = 14  # columns of a table that still stand side by side
+PARTS = {"lt": "Long-tailed", "fs": "Few-shot"}  # of a figure's file name, in words
 _KINDS = {"csv": "text/csv", "tex": "application/x-tex", "md": "text/markdown"}
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = ("tables.js", "explorer.js", "page.js")  # each a function of its own
@@ -38,20 +39,23 @@ def render(
     images: Path | None = None,
     pairs: Mapping[str, Pairs] | None = None,
     note: str = "",
+    found: str = "",
 ) -> str:
     """The page as the text of one HTML file.
 
-    sections  the tables in their order; the first two of the paper's stand in the summary
+    sections  the tables in their order; those to be seen first stand in the summary
     figures   {file name: (bytes, caption)}, .svg and .png of each
     files     {file name: bytes}: a table's .csv, .tex and .md are offered for download
     results   results/<suite>/<scale>, for the ranks in the explorer's images
     images    the data root: without it the explorer has no images
     pairs     for each task which methods cannot be told from the best
     note      why figures are missing, or ""
+    found     what the run says of the paper's headline gains, or ""
     """
     drawn, sprite = inline_svg.figures(figures)
     script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    first = [section for section in sections if section.paper][:MAIN]
+    first = [section for section in sections if section.first]
+    first = first or [section for section in sections if section.paper][:MAIN]
     return _template().render(
         suite=whole.suite,
         scale=whole.scale,
@@ -60,9 +64,10 @@ def render(
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=script,
         sprite=sprite,
+        found=found,
         tiles=overview.tiles(whole),
         leaders=overview.leaders(whole, pairs or {}),
-        differences=[(t, significance.verdict(p), p.table) for t, p in (pairs or {}).items()],
+        differences=[_differences(found, whole) for found in (pairs or {}).values()],
         differences_caption=significance.caption(pairs, whole) if pairs else "",
         main=[_part(section, files) for section in first],
         more=[_part(section, files) for section in sections if section not in first],
@@ -123,7 +128,7 @@ def side_by_side(table: Table) -> list[tuple[str, Sequence[Block]]]:
     width = sum(len(block.columns) for block in table.blocks)
     if not table.stacked or width <= WIDE:
         return [("", table.blocks)]
-    return [(block.name, (block,)) for block in table.blocks]
+    return [(block.heading, (block,)) for block in table.blocks]
 
 
 def columns(blocks: Sequence[Block]) -> list[tuple[str, str]]:
@@ -151,11 +156,30 @@ def number(word: str) -> str:
     return f"{found:.8g}" if math.isfinite(found) else ""
 
 
+def _differences(found: Pairs, grid: Grid) -> dict[str, Any]:
+    """A task's pairs for the template: those with its best method, the others, what is said of
+    both, and from where to where their intervals reach."""
+    rows = [
+        {"better": grid.title(row.a), "worse": grid.title(row.b), "of": row, "real": row.real}
+        for row in found.table
+    ]
+    low = min(0.0, *(row.low for row in found.table))
+    return {
+        "task": task_title(found.task),
+        "said": significance.verdict(found, grid),
+        "best": [row for row in rows if found.best in (row["of"].a, row["of"].b)],
+        "others": [row for row in rows if found.best not in (row["of"].a, row["of"].b)],
+        "low": low,
+        "width": max(max(0.0, *(row.high for row in found.table)) - low, 1e-9),
+    }
+
+
 def _kinds(drawn: Sequence[inline_svg.Figure]) -> list[list[dict[str, Any]]]:
     """Figures whose file names begin alike together: `groups_coco-lt` and `groups_voc-lt`."""
     kinds: dict[str, list[dict[str, Any]]] = {}
     for figure in drawn:
         kind, _, part = figure.name.partition("_")
-        more = {"id": f"figure-{slug(figure.name)}", "part": part or figure.name}
+        words = PARTS.get(part) or task_title(part or figure.name)
+        more = {"id": f"figure-{slug(figure.name)}", "part": words}
         kinds.setdefault(kind, []).append(vars(figure) | more)
     return list(kinds.values())

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.report import wording
-from benchmark.report.grid import Grid, preprocess, restrictions
+from benchmark.report.grid import Grid, preprocess, restrictions, task_title
 from benchmark.report.tables.formats import markdown, md_text
 from benchmark.report.tables.sections import Section
 
 
 def render(
-    whole: Grid, sections: Sequence[Section], figures: Mapping[str, str], note: str = ""
+    whole: Grid,
+    sections: Sequence[Section],
+    figures: Mapping[str, str],
+    note: str = "",
+    found: str = "",
 ) -> str:
     """The page as Markdown: facts of the `whole`, every section's table, and the figures.
 
-    `figures`: {file name: caption} of the .png files beside it; `note`: which are left out.
+    `figures`: {file name: caption} of the .png files beside it; `note`: which are left out;
+    `found`: what the run says of the paper's headline gains.
     """
     rows = [f"| {name} | {md_text(text)} |" for name, text in facts(whole)]
     parts = [
         f"# {md_text(whole.suite)}, {md_text(wording.in_short(whole, whole.tasks))}",
+        *([f"**{md_text(found)}**"] if found else []),
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
         "\n".join(["| | |", "| :-- | :-- |", *rows]),
@@ -52,8 +58,11 @@ def facts(grid: Grid) -> list[tuple[str, str]]:
         ("gaps", "; ".join(wording.gaps(grid, grid.tasks, grid.labels)) or "none"),
         ("restricted to", restrictions(grid, grid.tasks)),
         ("backbone", _list(_backbone(r) for r in done)),
-        ("preprocess", _preprocess(done)),
-        ("splits", _list(f"{r['task']} {str(r.get('split_sha256'))[:10]}" for r in done)),
+        ("preprocess", _preprocess(done, grid)),
+        (
+            "splits",
+            _list(f"{task_title(r['task'])} {str(r.get('split_sha256'))[:10]}" for r in done),
+        ),
         ("selection", _list(str(r.get("selection")) for r in done)),
         ("commit", _list(_commit(p) for p in origin)),
         ("dates (UTC)", _range([str(p["utc"])[:10] for p in origin if p.get("utc")])),
@@ -82,11 +91,11 @@ def _backbone(record: dict) -> str:
     return str(record.get("backbone")) + (f" (weights {weights[:10]})" if weights else "")
 
 
-def _preprocess(done: list[dict]) -> str:
-    """`clip`, or `clip (zeroshot, coop); square-raw (hpdval)` where it is not one for all."""
+def _preprocess(done: list[dict], grid: Grid) -> str:
+    """`clip`, or `clip (CoOp); square-raw (HP-DVAL)` where it is not one for all."""
     labels: dict[str, dict[str, None]] = {}
     for record in done:
-        labels.setdefault(preprocess(record), {})[record["label"]] = None
+        labels.setdefault(preprocess(record), {})[grid.title(record["label"])] = None
     if len(labels) < 2:
         return _list(labels)
     return "; ".join(f"{name} ({', '.join(found)})" for name, found in labels.items())

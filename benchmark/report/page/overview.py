@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from benchmark.report.bootstrap import Pairs
-from benchmark.report.grid import Grid
+from benchmark.report.grid import Grid, task_title
 from benchmark.report.page.markdown import facts, listed
 
 
@@ -25,7 +25,7 @@ def tiles(grid: Grid) -> list[tuple[str, str, str]]:
     ]
 
 
-Ranked = list[tuple[float, str]]  # mean and label, the best first
+Ranked = list[tuple[float, str]]  # mean and title, the best first
 
 
 def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[tuple[str, Ranked, list[str] | None]]:
@@ -33,11 +33,16 @@ def leaders(grid: Grid, pairs: Mapping[str, Pairs]) -> list[tuple[str, Ranked, l
     tied is None where nothing was tested."""
     out = []
     for task in grid.tasks:
-        found = [(s.mean, x) for x in grid.labels if (s := grid.cell(task, x).stat("headline"))]
+        cells = ((grid.title(x), grid.cell(task, x)) for x in grid.labels)
+        found = [(s.mean, name) for name, cell in cells if (s := cell.stat("headline"))]
         known = pairs[task].among(grid.labels) if task in pairs else None
-        tied = [x for x in grid.labels if x in known.tied] if known and known.best else None
+        tied = (
+            [grid.title(x) for x in grid.labels if x in known.tied]
+            if known and known.best
+            else None
+        )
         if found:
-            out.append((task, sorted(found, key=lambda item: -item[0]), tied))
+            out.append((task_title(task), sorted(found, key=lambda item: -item[0]), tied))
     return out
 
 
@@ -58,7 +63,7 @@ def commits(grid: Grid) -> list[str]:
 
 
 def settings(grid: Grid) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
-    """(label, [(tasks, [(hyperparameter, value)])]): tasks of equal settings together."""
+    """(method, [(tasks, [(hyperparameter, value)])]): tasks of equal settings together."""
     out = []
     for label in grid.labels:
         groups: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
@@ -66,7 +71,9 @@ def settings(grid: Grid) -> list[tuple[str, list[tuple[str, list[tuple[str, str]
             for record in grid.cell(task, label).done[:1]:
                 values = record.get("hyperparameters") or {}
                 texts = [(k, json.dumps(v, ensure_ascii=False)) for k, v in values.items()]
-                groups.setdefault(str(sorted(texts)), ([], texts))[0].append(task)
+                groups.setdefault(str(sorted(texts)), ([], texts))[0].append(task_title(task))
         if groups:
-            out.append((label, [(", ".join(names), texts) for names, texts in groups.values()]))
+            out.append(
+                (grid.title(label), [(", ".join(names), texts) for names, texts in groups.values()])
+            )
     return out

@@ -7,7 +7,7 @@ from functools import cache
 
 from benchmark.published import audit, reading
 from benchmark.published.model import Place, PublishedTable, Row, Spot
-from benchmark.report.grid import Cell, Grid, Stat
+from benchmark.report.grid import Cell, Grid, Stat, task_title
 from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import about, gaps
 
@@ -49,7 +49,8 @@ def _table(grid: Grid, table: PublishedTable, rows: Sequence[tuple[str, Row]]) -
     blocks = []
     for task in tasks:
         entries = [_entries(grid.cell(task, x), table, row, c, notes) for x, row, c in lines]
-        blocks.append(Block(task, columns, tuple(each[: len(columns)] for each in entries)))
+        rows_here = tuple(each[: len(columns)] for each in entries)
+        blocks.append(Block(task, columns, rows_here, title=task_title(task)))
     labels = list(dict.fromkeys(label for label, _ in rows))
     done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
     backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
@@ -67,7 +68,8 @@ def _table(grid: Grid, table: PublishedTable, rows: Sequence[tuple[str, Row]]) -
         notes=(*gaps(grid, tasks, labels), *(f"[{n}] {text}" for text, n in notes.items())),
         stacked=True,
         factors=("method", "column"),
-        rows=tuple((label, column) for label, _, column in lines),
+        rows=tuple((grid.title(label), column) for label, _, column in lines),
+        codes=tuple((label, column) for label, _, column in lines),
         of_cells=False,
     )
 

@@ -7,10 +7,11 @@ import io
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
+from itertools import chain
 
 from benchmark.common.text import aligned
 from benchmark.report.grid import Grid, restrictions, shots
-from benchmark.report.tables.table import Entry, Line, Table
+from benchmark.report.tables.table import Block, Entry, Line, Table
 
 DAGGER = "†"
 _SAME = "is not distinguishable from the best of its column (see significance.md)."
@@ -23,6 +24,7 @@ _TEX = {
     "|": r"\textbar{}",
     "±": r"$\pm$",
     "✓": r"$\surd$",
+    "α": r"$\alpha$",
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
@@ -59,7 +61,12 @@ def plain(entry: Entry) -> str:
         return f"{entry.word} [{entry.mark}]" if entry.mark else entry.word
     std = "-" if entry.stat.std is None else f"{entry.stat.std:.2f}"
     count = f" ({entry.count})" if entry.count else ""
-    return f"{entry.stat.mean:.2f} ± {std}{count}{DAGGER if entry.tied else ''}"
+    return f"{mean(entry)} ± {std}{count}{DAGGER if entry.tied else ''}"
+
+
+def mean(entry: Entry) -> str:
+    """The mean of an entry that is a number: `32.51`, or `+1.20` where signs are shown."""
+    return f"{entry.stat.mean:+.2f}" if entry.signed else f"{entry.stat.mean:.2f}"
 
 
 def files(table: Table, grid: Grid) -> dict[str, bytes]:
@@ -91,16 +98,20 @@ def _md_entry(entry: Entry) -> str:
     mark = {1: "**", 2: "*"}.get(entry.rank, "")
     if entry.stat is None:
         return md_text(plain(entry))
-    mean, _, rest = plain(entry).partition(" ")
-    return f"{mark}{mean}{mark} {rest}"
+    first, _, rest = plain(entry).partition(" ")
+    return f"{mark}{first}{mark} {rest}"
 
 
 def _grids(table: Table, stacked: bool) -> list[tuple[str, Sequence[str], list[Line]]]:
     """(title, columns, rows) for each grid that Markdown and plain text show."""
     if stacked:
-        return [(block.name, block.columns, table.lines([block])) for block in table.blocks]
-    head = [f"{b.name} {column}" for b in table.blocks for column in b.columns]
-    return [("", head, table.lines(table.blocks))]
+        return [(block.heading, block.columns, table.lines([block])) for block in table.blocks]
+    return [("", _heads(table.blocks), table.lines(table.blocks))]
+
+
+def _heads(blocks: Sequence[Block]) -> list[str]:
+    """The head of each column where the blocks stand side by side."""
+    return [f"{b.heading} {column}".strip() for b in blocks for column in b.columns]
 
 
 # -- plain text ---------------------------------------------------------------------------------
@@ -136,7 +147,8 @@ def _lines(table: Table, stacked: bool) -> list[str]:
 
 
 def latex(table: Table) -> str:
-    """A `table*` for \\usepackage{booktabs}, with the notes as small print below."""
+    """A `table*` for \\usepackage{booktabs,graphicx}, with the notes as small print below; it is
+    made smaller where it is wider than the page."""
     marks = " \\textbf{Best} and \\underline{second} are marked." if table.ranked else ""
     marks += f" $^\\dagger$ {_SAME.partition(' (')[0]}." if table.tied else ""
     width = len(table.factors)
@@ -144,17 +156,18 @@ def latex(table: Table) -> str:
     for block in table.blocks:
         span = len(block.columns)
         spec += "@{\\hskip 1.2em}" + "r" * span
-        tops.append(f"\\multicolumn{{{span}}}{{c}}{{{tex_text(block.name)}}}")
-        rules += f"\\cmidrule(lr){{{last + 1}-{last + span}}}"
+        tops.append(f"\\multicolumn{{{span}}}{{c}}{{{tex_text(block.heading)}}}")
+        rules += f"\\cmidrule(lr){{{last + 1}-{last + span}}}" if block.heading else ""
         last += span
     heads = [c for b in table.blocks for c in b.columns]
     named = any(block.name for block in table.blocks)
     lines = [
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs,graphicx}",
         "\\begin{table*}[t]",
         "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
         f"\\caption{{{tex_text(table.caption)}{marks}}}",
         f"\\label{{tab:{table.name.replace('_', '-')}}}",
+        "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%",
         f"\\begin{{tabular}}{{{spec}}}",
         "\\toprule",
         *([" & ".join(tops) + " \\\\", rules] if named else []),
@@ -163,7 +176,7 @@ def latex(table: Table) -> str:
     ]
     for texts, row in table.lines(table.blocks):
         lines.append(" & ".join([*map(tex_text, texts), *map(_tex_entry, row)]) + " \\\\")
-    lines += ["\\bottomrule", "\\end{tabular}"]
+    lines += ["\\bottomrule", "\\end{tabular}}"]
     lines += [f"\\par\\smallskip {{\\scriptsize {tex_text(note)}}}" for note in table.notes]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
 
@@ -171,20 +184,26 @@ def latex(table: Table) -> str:
 def _tex_entry(entry: Entry) -> str:
     if entry.stat is None:
         mark = f"$^{{{entry.mark}}}$" if entry.mark else ""
-        return ("--" if entry.word == "-" else tex_text(entry.word)) + mark
-    mean = f"{entry.stat.mean:.2f}"
-    mean = {1: f"\\textbf{{{mean}}}", 2: f"\\underline{{{mean}}}"}.get(entry.rank, mean)
+        signed = entry.word[:1] in "+-" and entry.word[1:2].isdecimal()
+        word = f"${entry.word}$" if signed else tex_text(entry.word)
+        return ("--" if entry.word == "-" else word) + mark
+    first = mean(entry)
+    first = f"${first}$" if entry.signed else first  # a minus, not a hyphen
+    first = {1: f"\\textbf{{{first}}}", 2: f"\\underline{{{first}}}"}.get(entry.rank, first)
     std = "--" if entry.stat.std is None else f"{entry.stat.std:.2f}"
     tail = f" ({entry.count})" if entry.count else ""
-    mean += "$^\\dagger$" if entry.tied else ""
-    return f"{mean} {{\\tiny$\\pm$\\,{std}{tail}}}"
+    first += "$^\\dagger$" if entry.tied else ""
+    return f"{first} {{\\tiny$\\pm$\\,{std}{tail}}}"
 
 
 # -- CSV ----------------------------------------------------------------------------------------
 
 
 def csv_of_cells(table: Table, grid: Grid) -> str:
-    """One row for each task and label, full precision; empty where there is no number."""
+    """One row for each task and label, full precision; empty where there is no number.
+
+    Tasks and methods are named as flags and records name them, with the method's title beside.
+    """
     fewshot, own = table.name == "table_fs", bool(table.rows)
     shown = [c for c in table.blocks[0].columns if c != "n"]
     metrics = ["novel"] if fewshot else [*shown, "softmax"] if own else shown
@@ -192,7 +211,7 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
     name = "label" if own else "method"
     numbers = [f"{metric}_{part}" for metric in metrics for part in ("mean", "std")]
     counts = ["n", "expected", "missing", "failed", "skipped"]
-    out = [["scale", "restriction", "task", *split, name, *numbers, *counts, "reason"]]
+    out = [["scale", "restriction", "task", *split, name, "title", *numbers, *counts, "reason"]]
     for task in grid.few_shot if fewshot else [block.name for block in table.blocks]:
         dataset, column = shots(task) or (task, "")
         for label, texts in zip(table.labels, table.leading, strict=True):
@@ -204,32 +223,36 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
             units = [len(cell.done), cell.expected, cell.missing, failed, skipped]
             reason = "; ".join((*cell.reasons, *cell.errors))
             at = [grid.scale, restrictions(grid, [task], named=False), task]
-            out.append([*at, *extra, label, *values, *units, reason])
+            out.append([*at, *extra, label, grid.title(label), *values, *units, reason])
     return csv_text(out)
 
 
 def csv_as_shown(table: Table, grid: Grid) -> str:
-    """One row for each row of each block, with the columns that any block has.
+    """One row for each row of each block; blocks of different columns stand side by side.
 
     A column of measured numbers becomes NAME_mean, NAME_std and NAME_n; one with footnotes gets
     NAME_notes, their numbers, beside it.
     """
-    named = any(block.name for block in table.blocks)
-    columns = zip(*(row for block in table.blocks for row in block.rows), strict=True)
+    blocks = table.blocks
+    if len({block.columns for block in blocks}) > 1:
+        rows = (tuple(chain(*parts)) for parts in zip(*(b.rows for b in blocks), strict=True))
+        blocks = (Block("", tuple(_heads(blocks)), tuple(rows)),)
+    named = any(block.name for block in blocks)
+    columns = zip(*(row for block in blocks for row in block.rows), strict=True)
     kinds = [(any(e.stat for e in column), any(e.mark for e in column)) for column in columns]
     heads = []
-    for name, (measured, noted) in zip(table.blocks[0].columns, kinds, strict=True):
+    for name, (measured, noted) in zip(blocks[0].columns, kinds, strict=True):
         heads += [f"{name}_{part}" for part in ("mean", "std", "n")] if measured else [name]
         heads += [f"{name}_notes"] * noted
     out = [["scale", *["task"] * named, *table.factors, *heads]]
-    for block in table.blocks:
-        for texts, row in table.lines([block]):
+    for block in blocks:
+        for texts, row in zip(table.codes or table.leading, block.rows, strict=True):
             fields = [f for e, kind in zip(row, kinds, strict=True) for f in _fields(e, *kind)]
             out.append([grid.scale, *[block.name] * named, *texts, *fields])
     return csv_text(out)
 
 
 def _fields(entry: Entry, measured: bool, noted: bool) -> list[object]:
-    word = "" if entry.word == "-" else entry.word
+    word = entry.code or ("" if entry.word == "-" else entry.word)
     numbers = astuple(entry.stat) if entry.stat else (None, None, None)
     return [*(numbers if measured else [word]), *[entry.mark] * noted]

@@ -6,20 +6,38 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from benchmark.report.grid import Grid, in_order
-from benchmark.report.tables.table import Table, stacked
-from benchmark.report.wording import about
+from benchmark.report.grid import Grid, in_order, task_title
+from benchmark.report.tables.table import Block, Table, entry, ranked, stacked
+from benchmark.report.wording import about, gaps
 
 
 def softmax(grid: Grid) -> Table | None:
-    """Total mAP without and with a per-image softmax, of the methods that record it."""
+    """The headline mAP beside the same after a per-image softmax, of the methods that record it."""
+    tasks = [*in_order(grid.long_tailed), *in_order(grid.few_shot)]
+    labels = [x for x in grid.labels if _have(grid, tasks, [x], "softmax")]
+    if not labels:
+        return None
     caption = (
-        f"Second metric, {about(grid, grid.long_tailed)}: total mAP of raw scores (the headline) "
-        "and after a softmax over each image's classes, for methods that score with CLIP logits."
+        f"Both protocols, {about(grid, tasks)}: mAP in percent (few-shot: over the novel classes) "
+        "of raw scores, the headline, and after a softmax over each image's classes, by which "
+        "CLIP's rows in the paper's Table I are scored; of the methods that score with CLIP "
+        "logits. Mean ± sample standard deviation over n seeds or episodes, as in the tables above."
     )
-    tasks = in_order(grid.long_tailed)
-    labels = [x for x in grid.labels_of(tasks) if _have(grid, tasks, [x], "softmax")]
-    return stacked(grid, "table_softmax", caption, ("total", "softmax"), tasks, labels)
+    columns = ("raw", "softmax")
+    blocks = []
+    for task in tasks:
+        cells = [grid.cell(task, label) for label in labels]
+        rows = [[entry(cell, name) for name in columns] for cell in cells]
+        blocks.append(Block(task, columns, ranked(columns, rows), (task, ""), task_title(task)))
+    return Table(
+        name="table_softmax",
+        caption=caption,
+        labels=tuple(labels),
+        blocks=tuple(blocks),
+        notes=tuple(gaps(grid, tasks, labels)),
+        stacked=False,
+        titles=tuple(map(grid.title, labels)),
+    )
 
 
 def redraw(grid: Grid) -> Table | None:
@@ -55,7 +73,8 @@ def _unseen(grid: Grid, tasks: Sequence[str], labels: Sequence[str]) -> Iterator
     for task, label in itertools.product(tasks, labels):
         reasons = {r.get("oracle_reason"): None for r in grid.cell(task, label).done}
         for reason in filter(None, reasons):
-            yield f"{label} on {task}: not every epoch was evaluated ({reason})"
+            where = f"{grid.title(label)} on {task_title(task)}"
+            yield f"{where}: not every epoch was evaluated ({reason})"
 
 
 def _have(grid: Grid, tasks: Sequence[str], labels: Sequence[str], column: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
-from benchmark.report.tables import ablations, agreement, beside_published, second_metrics
+from benchmark.report.tables import ablations, agreement, beside_published, claims, second_metrics
 from benchmark.report.tables.table import Table, few_shot, long_tailed
 from benchmark.suites.tables import ReportLayout
 
@@ -16,11 +16,16 @@ NOTHING: dict[str, Pairs] = {}  # no scores, so nothing is said of differences
 
 @dataclass(frozen=True)
 class Section:
-    """A table and the heading above it; `paper` is what it answers to in the paper, or ""."""
+    """A table and the heading above it.
+
+    paper   what it answers to in the paper, or ""
+    first   whether it is one of those that a reader should see before any other
+    """
 
     title: str
-    table: Table
+    table: Table | None
     paper: str = ""
+    first: bool = False
 
 
 def main(
@@ -32,25 +37,37 @@ def main(
     are real (see `bootstrap.significance`).
     """
     found = (
-        ("Long-tailed tasks", long_tailed(grid), "Table I"),
-        ("Few-shot tasks", few_shot(grid), "Table II"),
-        *((spec.title, table, spec.paper) for spec, table in ablations.all_of(whole, layout)),
+        ("Long-tailed tasks", long_tailed(grid), "Table I", True),
+        ("Few-shot tasks", few_shot(grid), "Table II", True),
+        *(
+            (spec.title, table, spec.paper, False)
+            for spec, table in ablations.all_of(whole, layout)
+        ),
     )
-    return [Section(title, marked(table, pairs), paper) for title, table, paper in found if table]
+    return [Section(title, marked(table, pairs), *more) for title, table, *more in found if table]
 
 
-def further(whole: Grid, grid: Grid) -> list[Section]:
-    """Second metrics and protocols, labelled as what they are, and how all this stands to what
-    the paper has."""
+def every(
+    whole: Grid, grid: Grid, layout: ReportLayout, pairs: Mapping[str, Pairs] = NOTHING
+) -> list[Section]:
+    """All tables: the paper's headline gains, the main tables and both protocols; the suite's own
+    and the claims that go with them; then further metrics, labelled as what they are, and how all
+    this stands to what the paper has."""
+    shown = main(whole, grid, layout, pairs)
+    softmax = second_metrics.softmax(grid)
     found = (
-        ("Long-tailed tasks after a softmax", second_metrics.softmax(grid)),
-        ("Few-shot tasks after a class-balanced redraw", second_metrics.redraw(grid)),
-        ("Best epoch on test (oracle)", second_metrics.oracle(whole)),
-        ("Agreement with the paper: order of the methods", agreement.order(whole)),
-        ("Agreement with the paper: claimed gains", agreement.claims(whole)),
-        *beside_published.sections(whole),
+        Section("The paper's headline gains", claims.headlines(grid, pairs), first=True),
+        *(section for section in shown if section.first),
+        Section("Both protocols", softmax and marked(softmax, pairs), first=True),
+        *(section for section in shown if not section.first),
+        Section("Ablation claims of the paper", claims.ablations(whole, pairs)),
+        Section("Further claims of the paper", claims.groups(whole, pairs)),
+        Section("Agreement with the paper: order of the methods", agreement.order(whole)),
+        Section("Few-shot tasks after a class-balanced redraw", second_metrics.redraw(grid)),
+        Section("Best epoch on test (oracle)", second_metrics.oracle(whole)),
+        *(Section(title, table) for title, table in beside_published.sections(whole)),
     )
-    return [Section(title, table) for title, table in found if table]
+    return [section for section in found if section.table]
 
 
 def marked(table: Table, pairs: Mapping[str, Pairs]) -> Table:

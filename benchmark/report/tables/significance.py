@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmark.report import resampling
 from benchmark.report.bootstrap import Pairs, Row
-from benchmark.report.grid import Grid
+from benchmark.report.grid import Grid, task_title
 from benchmark.report.tables.formats import csv_text, md_grid, md_text
 from benchmark.report.wording import about
 
@@ -17,11 +17,13 @@ def files(found: Mapping[str, Pairs], grid: Grid) -> dict[str, bytes]:
     """{file name: content}; nothing where no two labels have stored scores."""
     if not found:
         return {}
-    rows = [["scale", "task", *COLUMNS]]  # full precision; empty where n = 1 leaves no spread
+    # Full precision; empty where n = 1 leaves no spread.
+    rows = [["scale", "task", *COLUMNS, "a_title", "b_title"]]
     for task, pairs in found.items():
         for row in pairs.table:
             values = [getattr(row, name) for name in COLUMNS[:-1]]
-            rows.append([grid.scale, task, *values, "yes" if row.real else "no"])
+            titles = grid.title(row.a), grid.title(row.b)
+            rows.append([grid.scale, task, *values, "yes" if row.real else "no", *titles])
     texts = {"md": markdown(found, grid), "csv": csv_text(rows)}
     return {f"significance.{kind}": text.encode() for kind, text in texts.items()}
 
@@ -44,25 +46,27 @@ def markdown(found: Mapping[str, Pairs], grid: Grid) -> str:
     parts = ["# Which differences are real", md_text(caption(found, grid))]
     for task, pairs in found.items():
         head = ("better", "worse", "difference", "95 % interval", "spread", "n", "real")
-        rows = md_grid(head, "llrrrrl", map(_cells, pairs.table))
-        parts += [f"## {md_text(task)}", md_text(verdict(pairs)), rows]
+        rows = md_grid(head, "llrrrrl", (_cells(row, grid) for row in pairs.table))
+        parts += [f"## {md_text(task_title(task))}", md_text(verdict(pairs, grid)), rows]
     return "\n\n".join(parts) + "\n"
 
 
-def verdict(pairs: Pairs) -> str:
+def verdict(pairs: Pairs, grid: Grid) -> str:
     """One sentence: the best method of a task and those that cannot be told from it."""
+    tied, without = (
+        ", ".join(map(grid.title, sorted(some))) for some in (pairs.tied, pairs.without)
+    )
     if pairs.best is None:
         said = "The best method has no stored scores."
-    elif pairs.tied:
-        said = f"Best: {pairs.best}. Not distinguishable from it: {', '.join(sorted(pairs.tied))}."
+    elif tied:
+        said = f"Best: {grid.title(pairs.best)}. Not distinguishable from it: {tied}."
     else:
-        said = f"Best: {pairs.best}, and all others compared are worse."
-    if pairs.without:
-        said += f" Not compared, as they have no stored scores: {', '.join(pairs.without)}."
-    return said
+        said = f"Best: {grid.title(pairs.best)}, and all others compared are worse."
+    return said + (f" Not compared, as they have no stored scores: {without}." if without else "")
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, grid: Grid) -> list[str]:
     spread = "-" if row.seeds_std is None else f"{row.seeds_std:.2f}"
     interval, real = f"{row.low:+.2f} to {row.high:+.2f}", "yes" if row.real else "no"
-    return [md_text(row.a), md_text(row.b), f"{row.diff:+.2f}", interval, spread, f"{row.n}", real]
+    names = md_text(grid.title(row.a)), md_text(grid.title(row.b))
+    return [*names, f"{row.diff:+.2f}", interval, spread, f"{row.n}", real]

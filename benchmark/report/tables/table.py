@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.report.grid import Cell, Grid, Stat, in_order, shots
+from benchmark.report.grid import Cell, Grid, Stat, in_order, task_title
 from benchmark.report.wording import about, count, gaps
 
 LONG_TAILED = ("total", "head", "medium", "tail", "var")
@@ -22,7 +22,8 @@ class Entry:
     """One field of a table: a Stat, or else a word. `rank` 1 is the column's best, 2 the second.
 
     `tied`: not the best mean of its column, but not distinguishable from it either; `mark`: the
-    numbers of the notes below that it carries, as in `1,3`.
+    numbers of the notes below that it carries, as in `1,3`; `code`: what the CSV file has in place
+    of the word, such as the label of a method; `signed`: a plus stands before what is above zero.
     """
 
     stat: Stat | None = None
@@ -31,19 +32,28 @@ class Entry:
     rank: int = 0
     tied: bool = False
     mark: str = ""
+    code: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True)
 class Block:
     """Columns that belong together; `rows` holds one list of entries per label of the table.
 
-    `headlines` names the task whose headline mAP a column shows, "" for any other column.
+    `headlines` names the task whose headline mAP a column shows, "" for any other column; `title`
+    is what people read in place of the name.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
     headlines: tuple[str, ...] = ()
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The block's title, else its name."""
+        return self.title or self.name
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,9 @@ class Table:
 
     stacked    Markdown shows the blocks below each other; plain text too, where they are too wide
     factors    heads of the leading columns
-    rows       texts of the leading columns; without, the labels
+    titles     what people read in place of the labels
+    rows       texts of the leading columns; without, the titles, else the labels
+    codes      texts of the leading columns in the CSV file, where they are not the rows
     of_cells   each field is a metric of a label on a task, so that the CSV can say more than it
     """
 
@@ -63,13 +75,15 @@ class Table:
     notes: tuple[str, ...]
     stacked: bool
     factors: tuple[str, ...] = ("method",)
+    titles: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    codes: tuple[tuple[str, ...], ...] = ()
     of_cells: bool = True
 
     @property
     def leading(self) -> tuple[tuple[str, ...], ...]:
         """The texts in front of each row's numbers."""
-        return self.rows or tuple((label,) for label in self.labels)
+        return self.rows or tuple((text,) for text in self.titles or self.labels)
 
     def lines(self, blocks: Sequence[Block]) -> list[Line]:
         """Each row's leading texts, and its entries in all of these blocks."""
@@ -113,9 +127,16 @@ def stacked(
         rows = [_row(grid.cell(task, label), columns) for label in labels]
         heads = (*columns, "n")
         headlines = tuple(task if name == "total" else "" for name in heads)
-        blocks.append(Block(task, heads, _ranked(heads, rows), headlines))
-    notes = gaps(grid, tasks, labels)
-    return Table(name, caption, tuple(labels), tuple(blocks), tuple(notes), len(blocks) != 2)
+        blocks.append(Block(task, heads, ranked(heads, rows), headlines, task_title(task)))
+    return Table(
+        name=name,
+        caption=caption,
+        labels=tuple(labels),
+        blocks=tuple(blocks),
+        notes=tuple(gaps(grid, tasks, labels)),
+        stacked=len(blocks) != 2,
+        titles=tuple(map(grid.title, labels)),
+    )
 
 
 def few_shot(grid: Grid) -> Table | None:
@@ -125,29 +146,31 @@ def few_shot(grid: Grid) -> Table | None:
         return None
     datasets: dict[str, list[tuple[str, str]]] = {}
     for task in in_order(grid.few_shot):
-        dataset, column = shots(task) or (task, "novel")
-        datasets.setdefault(dataset, []).append((column, task))
+        dataset, _, column = task_title(task).partition(" ")
+        datasets.setdefault(dataset, []).append((column or "novel", task))
     blocks = []
     for dataset, members in datasets.items():
         columns, tasks = zip(*members, strict=True)
-        rows = [[_entry(grid.cell(t, x), "novel", counted=True) for t in tasks] for x in labels]
-        blocks.append(Block(dataset, columns, _ranked(columns, rows), headlines=tasks))
+        rows = [[entry(grid.cell(t, x), "novel", counted=True) for t in tasks] for x in labels]
+        blocks.append(Block(dataset, columns, ranked(columns, rows), headlines=tasks))
     caption = (
         f"Few-shot tasks (the paper's Table II), {about(grid, grid.few_shot)}: mAP over the novel "
         "classes in percent; mean ± sample standard deviation over the episodes (n in parentheses)."
     )
     notes = tuple(gaps(grid, in_order(grid.few_shot), labels))
-    return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, stacked=False)
+    titles = tuple(map(grid.title, labels))
+    return Table("table_fs", caption, tuple(labels), tuple(blocks), notes, False, titles=titles)
 
 
 def _row(cell: Cell, columns: Sequence[str]) -> list[Entry]:
     """The columns and n. The first says why a row is empty; to repeat it in each is noise."""
-    first, *rest = (_entry(cell, name) for name in columns)
+    first, *rest = (entry(cell, name) for name in columns)
     rest = [e if e.stat or first.stat else Entry() for e in rest]
     return [first, *rest, Entry(word=count(cell))]
 
 
-def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
+def entry(cell: Cell, column: str, counted: bool = False) -> Entry:
+    """The field of a column in a cell's row, with n in it if `counted`; a word where no number."""
     found = cell.stat(column)
     if found is None:
         return Entry(word=cell.state if cell.state in ("skipped", "failed") else "-")
@@ -155,7 +178,7 @@ def _entry(cell: Cell, column: str, counted: bool = False) -> Entry:
     return Entry(found, count=count(cell) if counted else some)
 
 
-def _ranked(
+def ranked(
     columns: Sequence[str], rows: Iterable[Sequence[Entry]]
 ) -> tuple[tuple[Entry, ...], ...]:
     """The rows with best and second best marked per column.

@@ -52,6 +52,9 @@
         row.hidden = !words.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
       }
+      for (const folded of part.querySelectorAll("details")) {
+        if (words.length && folded.querySelector("tbody tr:not([hidden])")) folded.open = true;
+      }
       none.hidden = shown > 0;
       said.textContent = `${shown} rows shown`;
     });
