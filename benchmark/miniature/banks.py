@@ -11,11 +11,11 @@ from benchmark.miniature import concepts, sprites
 
 Bank = dict[str, list[Image.Image]]
 
-INSTANCES = 100  # of each concept in a bank of the world
-SIDE = 64  # pixels of its sprites, which no benchmark picture shows larger
 # The first number of an instance's seed says which part of the world it is drawn for.
 PRETRAINING, PROBE = 7001, 7002
 WORLD = {"training": 7003, "test": 7004, "development": 7005}
+INSTANCES = {"training": 100, "test": 100, "development": 40}  # of each concept
+SIDE = 64  # pixels of the world's sprites, which no benchmark picture shows larger
 
 
 def draw(count: int, *seed: int) -> Bank:

@@ -99,7 +99,7 @@ def _render_part(root: Path, part: str, rows: list, workers: int) -> Pictures:
     """Draw one part's bank, then its images."""
     context, names = multiprocessing.get_context("spawn"), list(concepts.load())
     with context.Pool(workers) as pool:
-        wanted = [(name, banks.INSTANCES, (banks.WORLD[part],)) for name in names]
+        wanted = [(name, banks.INSTANCES[part], (banks.WORLD[part],)) for name in names]
         bank = dict(zip(names, pool.starmap(banks.instances, wanted, chunksize=1), strict=True))
     jobs = [(root, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
     with context.Pool(workers, _start_worker, [bank]) as pool:

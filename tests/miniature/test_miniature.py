@@ -142,7 +142,7 @@ def test_an_image_is_a_function_of_version_and_path(root, tmp_path):
     row = next(r for r in build._read("VOC2007_test") if r[0] == path)
     (tmp_path / path).parent.mkdir(parents=True)
     seed = (banks.WORLD["test"],)
-    sprites_of = {n: banks.instances(n, banks.INSTANCES, seed) for n in row[1]}
+    sprites_of = {n: banks.instances(n, banks.INSTANCES["test"], seed) for n in row[1]}
     build._start_worker(sprites_of)
     build._render_one(tmp_path, *row)
     assert (tmp_path / path).read_bytes() == (root / path).read_bytes()
