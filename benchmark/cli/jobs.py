@@ -72,12 +72,12 @@ def workers_line(job: Job) -> str:
 
 def _data_root(choice: Choice, units: Sequence[Unit], cache: Path) -> Path:
     """The folder with the images, checked: the user's, or the miniature, rendered if need be."""
+    from benchmark.data import tasks
+
     if choice.data_root is None:
         from benchmark.miniature import build
 
-        return build.ensure(cache)
-    from benchmark.data import tasks
-
+        return build.ensure(cache, any(unit.task in tasks.DEVELOPMENT for unit in units))
     for name, first in {unit.task: unit.episode for unit in reversed(units)}.items():
         tasks.check_files(tasks.load(name, choice.scale, choice.data_root, first))
     return choice.data_root

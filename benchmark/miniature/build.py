@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ _CHUNK = 200  # images per job
 _QUALITY = 90
 # COCO's category ids run from 1 to 90 and leave these out.
 _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_DEVELOPED = "development-is-drawn"  # a file that says so
 _CROWD = 3  # of one class, the instances from this one on are flagged iscrowd
 
 
@@ -44,14 +46,15 @@ def _root(cache: Path) -> Path:
     return cache / f"miniature-{VERSION}-{_digest()}"
 
 
-def ensure(cache: Path) -> Path:
+def ensure(cache: Path, development: bool = False) -> Path:
     """The miniature's data root below `cache`, built if it is not there.
 
+    development   with the development pictures, which few runs need
     Safe when several processes start at once; an interrupted build leaves nothing behind that a
     later one would take for whole.
     """
     root = _root(cache)
-    if root.is_dir():
+    if _is_there(root, development):
         return root
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "miniature.lock"):
@@ -63,20 +66,33 @@ def ensure(cache: Path) -> Path:
                 os.replace(temporary, root)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+        if not _is_there(root, development):
+            render(root, ("development",))
+            (root / _DEVELOPED).touch()
     return root
 
 
+def _is_there(root: Path, development: bool) -> bool:
+    return (root / _DEVELOPED).is_file() if development else root.is_dir()
+
+
 def build(root: Path, workers: int | None = None) -> None:
-    """Render every image of the world files below `root`; write the annotations and captions.
+    """Render the training and test images below `root`; write their annotations and captions."""
+    render(root, ("training", "test"), workers)
+    write_captions(root)
+
+
+def render(root: Path, parts: Sequence[str], workers: int | None = None) -> None:
+    """Render every image of the world files of these parts below `root`; write the annotations.
 
     workers   processes, by default one a core and at most 8; the bytes do not depend on it
     """
-    sets = {path.stem: _read(path.stem) for path in _world_files()}
+    sets = {path.stem: _read(path.stem) for path in _world_files() if part_of(path.stem) in parts}
     for folder in {os.path.dirname(path) for rows in sets.values() for path, *_ in rows}:
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     workers = workers or min(os.cpu_count() or 1, 8)
     pictures: Pictures = {}
-    for part in banks.WORLD:
+    for part in parts:
         rows = [row for name, rows in sets.items() if part_of(name) == part for row in rows]
         pictures |= _render_part(root, part, rows, workers)
     for name, rows in sets.items():
@@ -85,7 +101,6 @@ def build(root: Path, workers: int | None = None) -> None:
             _write_voc(root, name, chosen)
         else:
             _write_coco(root / "annotations" / f"instances_{name}.json", chosen)
-    write_captions(root)
 
 
 def part_of(name: str) -> str:

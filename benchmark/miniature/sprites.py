@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import colorsys
 import sys
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -31,8 +32,12 @@ def draw(concept: Concept, rng: np.random.Generator, side: int = SIDE) -> Image.
     canvas = Image.new("RGBA", (size, size), (0, 0, 0, 0))
     pencil = ImageDraw.Draw(canvas)
     outline = rng.uniform(0.0, 1.4) * size / 100
-    for shape in pose:
-        _paint(pencil, shape, _shade(colours, shape.colour), warp, size, outline)
+    traces = [_trace(shape) for shape in pose]
+    ends = np.cumsum([len(points) for _, _, points in traces])[:-1]
+    warped = np.split(warp(np.concatenate([points for _, _, points in traces])) * size, ends)
+    for shape, (closed, width, _), pixels in zip(pose, traces, warped, strict=True):
+        stroke = None if closed else max(1, round(width * size / 100))
+        _paint(pencil, pixels.ravel().tolist(), _shade(colours, shape.colour), stroke, outline)
     if rng.random() < 0.5:
         canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     canvas = canvas.rotate(
@@ -78,24 +83,23 @@ class _Warp:
         return _MARGIN + (1 - 2 * _MARGIN) * (moved / 100 + 0.5)
 
 
-def _paint(pencil, shape: Shape, colour, warp: _Warp, size: int, outline: float) -> None:
-    closed, width, points = _trace(shape)
-    pixels = [tuple(p) for p in warp(points) * size]
-    if closed:
+def _paint(pencil, pixels: list[float], colour, stroke: int | None, outline: float) -> None:
+    """A closed shape, outlined; with a `stroke`, its width, an open one with round caps."""
+    if stroke is None:
         pencil.polygon(pixels, fill=colour)
         if outline >= 1:
             dark = tuple(int(c * 0.55) for c in colour[:3]) + (255,)
-            pencil.line([*pixels, pixels[0], pixels[1]], dark, round(outline), joint="curve")
+            pencil.line([*pixels, *pixels[:4]], dark, round(outline), joint="curve")
         return
-    stroke = max(1, round(width * size / 100))
     pencil.line(pixels, fill=colour, width=stroke, joint="curve")
-    for x, y in (pixels[0], pixels[-1]):  # round caps
-        r = stroke / 2
+    r = stroke / 2
+    for x, y in (pixels[:2], pixels[-2:]):
         pencil.ellipse((x - r, y - r, x + r, y + r), fill=colour)
 
 
+@cache
 def _trace(shape: Shape) -> tuple[bool, float, np.ndarray]:
-    """Closed or open, stroke width, and outline points (P, 2) of a primitive."""
+    """Closed or open, stroke width, and outline points (P, 2) of a primitive; not to be changed."""
     n = shape.numbers
     if shape.kind == "ellipse":
         t = np.linspace(0, 2 * np.pi, 28, endpoint=False)

@@ -68,6 +68,8 @@ def make_deterministic(device: str) -> None:
         threadpoolctl.threadpool_limits(limits=1)
     else:
         torch.cuda.set_device(device)
+        # Its backward pass sums in any order while a missing kernel only warns.
+        torch.backends.cuda.enable_mem_efficient_sdp(False)
 
 
 def keep_freed_memory() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def load(name: str, episode: int | None = 1, root: Path = ROOT) -> tasks.Task:
     return tasks.load(name, "miniature", root, None if "-lt" in name else episode)
 
 
-@pytest.mark.parametrize("name", tasks.TASKS + tasks.HOLDOUTS)
+@pytest.mark.parametrize("name", tasks.ALL)
 def test_every_task_is_consistent(name, captioned):
     task = load(name, root=captioned)
     for part in filter(None, (task.train, task.test, task.base)):
@@ -42,7 +43,7 @@ def test_every_task_is_consistent(name, captioned):
 
 
 @pytest.mark.parametrize("name", ["coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5"])
-@pytest.mark.parametrize("suffix", ["", "-holdout"])
+@pytest.mark.parametrize("suffix", ["", "-dev", "-holdout"])
 def test_few_shot_columns_and_shots(name, suffix):
     first, second = (load(name + suffix, episode) for episode in (1, 2))
     for task in (first, second):
@@ -53,9 +54,11 @@ def test_few_shot_columns_and_shots(name, suffix):
     assert first.train.images.paths != second.train.images.paths
     assert first.base.images.paths == second.base.images.paths
     sizes = {"coco-fs": (64, 16), "voc-fs": (14, 6)}[name[:-2]]
-    expected = sizes if not suffix else (sizes[0] - sizes[0] // 4 - (sizes[0] % 4 > 1), None)
+    expected = (
+        sizes if suffix != "-holdout" else (sizes[0] - sizes[0] // 4 - (sizes[0] % 4 > 1), None)
+    )
     assert len(first.base.class_names) == expected[0]
-    assert suffix or len(first.class_names) == expected[1]
+    assert suffix == "-holdout" or len(first.class_names) == expected[1]
 
 
 @pytest.mark.parametrize("name", tasks.HOLDOUTS)
@@ -73,6 +76,33 @@ def test_holdouts_use_training_images_alone(name):
     else:
         assert not set(task.base.images.paths) & (held | set(task.train.images.paths))
         assert not set(task.class_names) & {split.classes[k] for k in split.groups["novel"]}
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_a_development_task_has_images_and_episodes_of_its_own(name):
+    real, development = load(name), load(f"{name}-dev")
+    assert not set(real.test.images.paths) & set(development.test.images.paths)
+    assert not {*real.train.images.paths} & {*development.test.images.paths}
+    assert real.class_names == development.class_names and real.groups == development.groups
+    assert real.split_sha256 == development.split_sha256
+    if real.episode is None:
+        assert real.train.images.paths == development.train.images.paths
+        share = [task.test.labels.mean() for task in (real, development)]
+        assert share[0] == pytest.approx(share[1], rel=0.05)  # as natural as the test set
+    else:
+        assert real.train.images.paths != development.train.images.paths
+        assert real.base.images.paths == development.base.images.paths
+
+
+def test_the_papers_scale_has_no_development_tasks(monkeypatch):
+    split = splits.read("voc-lt", "miniature")
+    files = {name: info for name, info in split.files.items() if name != "dev.txt"}
+    monkeypatch.setattr(splits, "read", lambda *_: replace(split, scale="paper", files=files))
+    for ask in (tasks.split_sha256, tasks.load):
+        with pytest.raises(InputError, match="voc-lt: no development set at the paper") as caught:
+            ask("voc-lt-dev", "paper", ROOT)
+        assert "-holdout" in str(caught.value) and "\n" not in str(caught.value)
+    assert len(tasks.split_sha256("voc-lt-holdout", "paper", ROOT)) == 64
 
 
 def test_holdouts_are_the_same_in_another_process():
@@ -117,7 +147,7 @@ def test_missing_images_are_named(tmp_path):
     for path in task.train.images.files():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with pytest.raises(InputError, match="449 of 449 missing for task voc-fs-1") as caught:
+    with pytest.raises(InputError, match="453 of 453 missing for task voc-fs-1") as caught:
         tasks.check_files(task)
     assert task.test.images.paths[0] in str(caught.value)
 

@@ -13,7 +13,7 @@ REFERENCE = environment.ROOT / "results" / "reference"
 def test_all_load_in_one_call():
     frame = records.frame(REFERENCE)
     counts = frame.groupby("suite").size()
-    assert counts.min() > 10 and {"cimlic", "baselines", "losses", "tuning"} <= set(counts.index)
+    assert counts.min() > 10 and {"cimlic", "tune"} <= set(counts.index)
     assert not frame.duplicated(["suite", "scale", "key"]).any()
 
 
