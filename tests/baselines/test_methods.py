@@ -28,6 +28,8 @@ def quick(name: str) -> dict:
     wanted = {k: v for k, v in QUICK.items() if k in known}
     if "stage2_epochs" in wanted and not known["stage2_epochs"]:
         del wanted["stage2_epochs"]
+    if name == "dualcoop":
+        wanted["augment"] = "none"
     if name == "hpdval":
         wanted |= {"augment": "none", "offset": "learned"}
     if name == "hpdval-released":

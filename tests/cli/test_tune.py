@@ -173,12 +173,20 @@ def test_bad_flags_are_one_line(world, tune, flags, words):
     assert not world.computed()
 
 
-def test_a_search_space_that_cannot_be_is_one_line(world, tune):
+@pytest.mark.parametrize(
+    "space, words",
+    [
+        ("Range(4.0, 0.0)", "does not import (ValueError: Range(4.0, 0.0): the first must be "),
+        ("Range(0.0, float('inf'))", "shifted: search_space: shift: inf is not a finite number"),
+    ],
+    ids=["no range at all", "no range of this"],
+)
+def test_a_search_space_that_cannot_be_is_one_line(world, tune, space, words):
     path = world.folder / "shifted.py"
-    path.write_text(path.read_text().replace("Range(0.0, 4.0)", "Range(4.0, 0.0)"))
+    path.write_text(path.read_text().replace("Range(0.0, 4.0)", space))
     code, _, err = tune("--methods", "shifted")
     assert code == 2 and err.count("\n") == 1 and not world.computed()
-    assert "shifted.py: shifted: search_space: shift: low must be below high" in err
+    assert f"{path}: {words}" in err
 
 
 def test_without_optuna_nothing_is_begun(world, tune, monkeypatch):

@@ -37,7 +37,8 @@ def test_paper_runs_every_phase_of_every_method(tmp_path, monkeypatch, capsys):
     assert main([*flags, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["paper"]
     assert found["images"] == {"train": 6, "test": 6}
-    assert set(found["methods"]) == {"zeroshot", "coop", "dualcoop", "hpdval"}
+    known = {"zeroshot", "coop", "dualcoop", "hpdval", "hpdval-released"}
+    assert set(found["methods"]) == known
     assert set(found["methods"]["hpdval"]["stages"]) == {"stage 1", "stage 2"}
     stage = found["methods"]["hpdval"]["stages"]["stage 1"]
     assert stage["epochs"] == 1
@@ -78,9 +79,11 @@ def test_plain_and_fast_steps_have_the_same_loss_and_gradients(passes, name):
     fast, slow = passes[name]["fast"], passes[name]["plain"]
     assert math.isclose(fast.loss, slow.loss, rel_tol=1e-5)
     assert len(fast.gradients) == len(slow.gradients) > 0
+    # CoOp's offset starts at its optimum: its gradient is what rounding leaves of larger terms.
+    rounding = 1e-6 * math.hypot(*(gradient.norm() for gradient in slow.gradients))
     for one, other in zip(fast.gradients, slow.gradients, strict=True):
         assert one.abs().max() > 0
-        assert (one - other).norm() <= 1e-5 * other.norm()
+        assert (one - other).norm() <= 1e-5 * other.norm() + rounding
     found = steps._differences(slow, fast)
     assert found["loss_difference"] <= 1e-5 and found["gradient_difference"] <= 1e-5
 

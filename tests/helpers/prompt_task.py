@@ -45,7 +45,7 @@ def labels(count: int = 50, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(found)
 
 
-def hidden(seed: int = 0, size: float = 0.5) -> torch.Tensor:
+def hidden(seed: int = 0, size: float = 1.0) -> torch.Tensor:
     """A context (4, W) far from all that methods start from."""
     width = drawn_images.miniature_clip().model.token_embedding.weight.shape[1]
     return size * torch.randn(4, width, generator=torch.Generator().manual_seed(seed))

@@ -197,7 +197,9 @@ def install(folder: Path, put=setattr) -> None:
     from benchmark.runner import workers, workspace
 
     backbone = Backbone("tiny", "tiny", folder, "0" * 64)
-    build = types.SimpleNamespace(ensure=lambda cache, development=False: folder, built=lambda cache: None)
+    build = types.SimpleNamespace(
+        ensure=lambda cache, development=False: folder, built=lambda cache: None
+    )
     put(miniature, "build", build)
     put(splits, "FOLDER", folder / "splits")
     put(workers, "PAUSE", 0.05)

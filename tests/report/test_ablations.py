@@ -53,14 +53,18 @@ def expanded():
 
 
 def test_the_full_method_is_one_computation_in_every_table(expanded):
+    """The main comparison's own, at both scales; few-shot tasks have epochs of their own."""
     for scale in suite.SCALES:
-        keys = {tuple(u.key for u in expanded[scale][label, "coco-lt"]) for label in FULL}
-        assert len(keys) == 1
-    paper = expanded["paper"]
-    assert paper["hpdval", "coco-lt"][0].key == paper[FULL[0], "coco-lt"][0].key
-    assert paper["hpdval", "voc-lt"][0].key == paper["dval-hpt-sc", "voc-lt"][0].key
-    small = expanded["miniature"]
-    assert small["hpdval", "coco-lt"][0].key != small[FULL[0], "coco-lt"][0].key  # fewer epochs
+        units = expanded[scale]
+        for task, labels in (("coco-lt", FULL), ("voc-lt", ("dval-hpt-sc", "prompts-both"))):
+            keys = {tuple(u.key for u in units[label, task]) for label in ("hpdval", *labels)}
+            assert len(keys) == 1
+    long, few = (
+        dict(expanded["miniature"]["hpdval", task][0].hyperparameters)
+        for task in ("coco-lt", "coco-fs-1")
+    )
+    assert (long["stage1_epochs"], long["stage2_epochs"]) == (4, 2)
+    assert (few["stage1_epochs"], few["stage2_epochs"]) == (4, 10)
 
 
 def differences(scale, label, task, full="dval-hpt-sc"):
@@ -79,10 +83,9 @@ def test_an_entry_differs_from_the_full_method_in_what_its_row_says(expanded):
             assert differences(scale, "prompts-global", task) == {"learned": "global"}
         for loss in ("bce", "mls", "cb-focal", "asl", "db"):
             assert differences(scale, f"hpdval-{loss}", "coco-lt", FULL[0]) == {"loss": loss}
-    for name in ("coop", "cocoop"):
-        pair = (f"{name}-bce", "coco-lt", f"{name}-db")
-        assert differences(expanded["paper"], *pair) == {"loss": "bce"}
-        assert differences(expanded["miniature"], *pair).keys() == {"loss", "lr"}
+        for name in ("coop", "cocoop", "lmpt"):
+            pair = (f"{name}-bce", "coco-lt", f"{name}-db")
+            assert differences(scale, *pair) == {"loss": "bce"}
 
 
 def test_the_sweeps_cover_the_papers_values(expanded):

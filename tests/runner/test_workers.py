@@ -200,7 +200,7 @@ def test_coco_few_shot_tasks_record_the_redraw(world):
     assert redrawn["voc-lt"] is None and redrawn["voc-fs-1"] is None
     assert 0 < redrawn["coco-fs-1"] != found["coco-fs-1"]["map"]
     page = (world.records.parent / "report" / "report.md").read_text()
-    assert "### coco-fs-1" in page and "| method | novel | redraw | n |" in page
+    assert "### COCO 1-shot" in page and "| method | novel | redraw | n |" in page
 
 
 def test_a_base_state_is_trained_once_and_loaded_by_all(world):
