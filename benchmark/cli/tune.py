@@ -126,6 +126,7 @@ def _searches(flags: argparse.Namespace, choice: Choice, made: Plan) -> list[Sea
             trials=flags.trials,
             episodes=flags.episodes,
             seed=flags.seed,
+            title=made.titles.get(entry.label, ""),
         )
         for entry in made.suite.methods
         if wanted is None or entry.label in wanted
@@ -164,13 +165,14 @@ def _report(
     from benchmark.suites import settings
 
     results = [search.result for search in searches]
-    page = report.write(results, records.folder.path / "search")
+    tables = records.folder.path / "search"
+    report.write(results, tables)
     out = flags.out or records.folder.path / "settings.yaml"
     found: dict[str, dict] = {}
     for result in results:
         if result.names and result.best:
             found.setdefault(result.label, {})[result.setting] = dict(result.best.values)
-    print(f"\n{report.summary(results)}\nreport: {page}")
+    print(f"\n{report.summary(results)}\ntables and figures: {tables}")
     if found:
         settings.merge(out, found, _command(flags))
         print(f"settings: {out}")

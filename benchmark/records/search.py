@@ -32,9 +32,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """All trials so far of one label in one setting; `names` are what is searched."""
+    """All trials so far of one label in one setting; `names` are what is searched.
+
+    title   what tables and figures call the label
+    """
 
     label: str
+    title: str
     setting: str
     scale: str
     tasks: tuple[str, ...]

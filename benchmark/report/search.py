@@ -10,18 +10,19 @@ from benchmark.records.search import SearchResult
 from benchmark.report.tables import trials
 
 
-def write(results: Sequence[SearchResult], folder: Path) -> Path:
-    """Write tables and figures of the searches into the folder; the path of summary.md.
+def write(results: Sequence[SearchResult], folder: Path) -> None:
+    """Write tables and figures of the searches into the folder.
 
-    What an earlier command wrote there of other labels stays; the summary and the figures are of
-    these searches.
+    What an earlier command wrote there of other labels and settings stays; a setting's summary and
+    figure are of these searches alone.
     """
     from benchmark.report.figures import search, style
 
     files: dict[str, bytes] = {}
     for result in results:
         files |= trials.files(result)
-    files |= trials.summary_files(results)
+    for setting in dict.fromkeys(result.setting for result in results):
+        files |= trials.summary_files([x for x in results if x.setting == setting])
     with style.applied():
         for drawn in search.figures(results):
             rendered = style.rendered(drawn.figure)
@@ -29,7 +30,6 @@ def write(results: Sequence[SearchResult], folder: Path) -> Path:
     for name, content in files.items():
         with atomic(folder / name) as temporary:
             temporary.write_bytes(content)
-    return folder / "summary.md"
 
 
 def summary(results: Sequence[SearchResult]) -> str:

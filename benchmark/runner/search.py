@@ -46,6 +46,7 @@ class Search:
     trials: int
     episodes: int
     seed: int
+    title: str = ""  # what tables and figures call the label; "": by itself
     found: list[Trial] = field(default_factory=list)
     asked: list[tuple[Unit, ...]] = field(default_factory=list)  # the units of each trial asked
 
@@ -117,7 +118,8 @@ class Search:
     @property
     def result(self) -> SearchResult:
         """The search so far, for tables and figures."""
-        at = self.entry.label, self.setting, self.known.scale, self.tasks
+        label = self.entry.label
+        at = label, self.title or label, self.setting, self.known.scale, self.tasks
         return SearchResult(*at, tuple(self.space), tuple(self.found))
 
     @property

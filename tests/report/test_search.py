@@ -15,7 +15,8 @@ def result(label, means, names=("lr",), setting="long-tailed") -> SearchResult:
         Trial(n, {name: 10.0**-n for name in names}, {"a-holdout": mean, "b-holdout": 50.0})
         for n, mean in enumerate(means, 1)
     )
-    return SearchResult(label, setting, "miniature", ("a-holdout", "b-holdout"), names, trials)
+    tasks = ("a-holdout", "b-holdout")
+    return SearchResult(label, label.title(), setting, "miniature", tasks, names, trials)
 
 
 SEARCHED = result("coop", [30.0, "failed", 40.0, 40.0, 20.0, 10.0, 36.0])
@@ -34,9 +35,10 @@ def test_best_spread_and_best_so_far():
 @pytest.mark.parametrize("results", [[SEARCHED, PLAIN, LOST], [LOST]])
 def test_files(tmp_path, results, monkeypatch):
     monkeypatch.setattr(style, "rendered", lambda figure: {"png": b"p", "svg": b"s"})
-    assert search.write(results, tmp_path) == tmp_path / "summary.md"
+    search.write(results, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"summary.md", "summary.csv", "lost_long-tailed.md", "lost_long-tailed.csv"} <= names
+    both = {f"{name}_long-tailed.{kind}" for name in ("summary", "lost") for kind in ("md", "csv")}
+    assert both <= names
     assert ("search_long-tailed.png" in names) == (SEARCHED in results)
 
 
@@ -52,7 +54,9 @@ def test_tables(tmp_path):
         "1,0.1,30.000000,50.000000,40.000000",
         "2,0.01,failed,50.000000,",
     ]
-    rows = (tmp_path / "summary.csv").read_text().splitlines()
+    titles = (tmp_path / "summary_long-tailed.md").read_text()
+    assert "| Coop | long-tailed |" in titles
+    rows = (tmp_path / "summary_long-tailed.csv").read_text().splitlines()
     assert rows[1] == "coop,long-tailed,7,40.00,45.00,3,10.00,lr=0.001"
     assert rows[2] == "zeroshot,long-tailed,1,41.50,41.50,1,-,nothing to choose"
     assert rows[3] == "lost,long-tailed,2,-,-,-,-,-"
@@ -66,5 +70,5 @@ def test_one_figure_a_setting_with_a_line_for_each_label_that_has_a_result():
         drawn = {one.name: one for one in figures.figures([SEARCHED, few, PLAIN, LOST])}
         assert set(drawn) == {"search_long-tailed", "search_few-shot"}
         (legend,) = drawn["search_long-tailed"].figure.legends
-        assert [text.get_text() for text in legend.get_texts()] == ["coop", "zeroshot"]
+        assert [text.get_text() for text in legend.get_texts()] == ["Coop", "Zeroshot"]
         assert "not COCO/VOC" in drawn["search_few-shot"].caption

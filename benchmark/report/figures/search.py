@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmark.records.search import SearchResult
 from benchmark.report.figures import style
+from benchmark.report.grid import task_title
 from benchmark.report.wording import scale_words
 
 
@@ -22,7 +23,7 @@ def figures(results: Sequence[SearchResult]) -> Iterator[style.Drawn]:
                 f"search_{setting}",
                 _figure(setting, drawn, labels),
                 f"Search, {setting}, {scale_words(drawn[0].scale)}: mAP on "
-                f"{', '.join(drawn[0].tasks)} of the best trial so far.",
+                f"{_tasks(drawn[0])} of the best trial so far.",
             )
 
 
@@ -45,7 +46,11 @@ def _figure(setting: str, drawn: Sequence[SearchResult], labels: Sequence[str]) 
     axes.set_xlabel("trials")
     axes.set_ylabel("mAP (%) of the best so far")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    words = f"{', '.join(drawn[0].tasks)}; {scale_words(drawn[0].scale)}; marks: the best trial"
+    words = f"{_tasks(drawn[0])}; {scale_words(drawn[0].scale)}; marks: the best trial"
     style.headings(axes, f"Search for hyperparameters, {setting}", words)
-    style.legend_below(figure, handles, [result.label for result in drawn])
+    style.legend_below(figure, handles, [result.title for result in drawn])
     return figure
+
+
+def _tasks(result: SearchResult) -> str:
+    return ", ".join(map(task_title, result.tasks))

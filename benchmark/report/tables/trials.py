@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.common.text import aligned
 from benchmark.records.search import BEST, SearchResult, Trial
+from benchmark.report.grid import task_title
 from benchmark.report.tables.formats import csv_text, md_grid, md_text
 from benchmark.report.wording import scale_words
 
@@ -19,34 +20,37 @@ WORDS = (
 
 def files(result: SearchResult) -> dict[str, bytes]:
     """{file name: content}: the trials of one search as Markdown and CSV."""
-    head = ["trial", *result.names, *result.tasks, "mean"]
+    head = ["trial", *result.names, *map(task_title, result.tasks), "mean"]
     rows = [list(map(md_text, _texts(result, trial))) for trial in result.trials]
     for row, trial in zip(rows, result.trials, strict=True):
         row[-1] = f"**{row[-1]}**" if trial is result.best else row[-1]
+    plain = ["trial", *result.names, *result.tasks, "mean"]
     grid = md_grid(list(map(md_text, head)), "r" * len(head), rows)
     name = f"{result.label}_{result.setting}"
     return {
         f"{name}.md": f"{md_text(_caption(result))}\n\n{grid}\n".encode(),
-        f"{name}.csv": csv_text([head, *(_fields(result, t) for t in result.trials)]).encode(),
+        f"{name}.csv": csv_text([plain, *(_fields(result, t) for t in result.trials)]).encode(),
     }
 
 
 def _caption(result: SearchResult) -> str:
     return (
-        f"{result.label}, {result.setting}, {scale_words(result.scale)}: mAP in percent of each "
+        f"{result.title}, {result.setting}, {scale_words(result.scale)}: mAP in percent of each "
         "trial, the best in bold. Trial 1 has the suite's own settings, with a dash where they "
         "differ between tasks. A trial without a result on one of the tasks counts as the worst."
     )
 
 
 def summary_files(results: Sequence[SearchResult]) -> dict[str, bytes]:
-    """{file name: content}: the summary of the searches as Markdown and CSV."""
-    grid = md_grid(HEAD, "llrrrrrl", [list(map(md_text, row)) for row in _summary(results)])
-    tasks = "; ".join(f"{setting} on {', '.join(on)}" for setting, on in _tasks(results).items())
-    caption = f"Search for hyperparameters, {scale_words(results[0].scale)}: {tasks}. {WORDS}"
+    """{file name: content}: the summary of one setting's searches as Markdown and CSV."""
+    rows, first = _summary(results), results[0]
+    named = [[r.title, *row[1:]] for r, row in zip(results, rows, strict=True)]
+    grid = md_grid(HEAD, "llrrrrrl", [list(map(md_text, row)) for row in named])
+    tasks = f"{first.setting} on {', '.join(map(task_title, first.tasks))}"
+    caption = f"Search for hyperparameters, {scale_words(first.scale)}: {tasks}. {WORDS}"
     return {
-        "summary.md": f"{md_text(caption)}\n\n{grid}\n".encode(),
-        "summary.csv": csv_text([HEAD, *_summary(results)]).encode(),
+        f"summary_{first.setting}.md": f"{md_text(caption)}\n\n{grid}\n".encode(),
+        f"summary_{first.setting}.csv": csv_text([HEAD, *rows]).encode(),
     }
 
 
@@ -83,10 +87,6 @@ def _summary(results: Sequence[SearchResult]) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def _tasks(results: Sequence[SearchResult]) -> dict[str, tuple[str, ...]]:
-    return {result.setting: result.tasks for result in results}
 
 
 def _score(value: float | str | None) -> str:
