@@ -30,8 +30,8 @@ def test_asking_the_methods_for_the_first_time_brings_torch_and_no_other_heavy_l
 
 
 def test_a_report_that_would_be_the_same_brings_no_heavy_library(tmp_path):
-    shutil.copytree(ROOT / "results" / "reference" / "prompts", tmp_path / "prompts")
-    flags = ["--report", "--suite", "prompts", "--results-dir", str(tmp_path), "--workers", "1"]
+    shutil.copytree(ROOT / "results" / "reference" / "cimlic", tmp_path / "cimlic")
+    flags = ["--report", "--suite", "cimlic", "--results-dir", str(tmp_path), "--workers", "1"]
     undrawn = "from benchmark.report.figures import draw\ndraw._kinds = lambda *_: ()\n"
     code = (
         "import sys\nfrom benchmark.cli.run import main\n"

@@ -81,7 +81,7 @@ def test_a_search_its_tables_and_its_replay(world, tune):
     assert set(chosen) == {"shifted"} and set(chosen["shifted"]["long-tailed"]) == {"shift", "kind"}
     assert isinstance(chosen["shifted"]["long-tailed"]["shift"], float)
     trials = (folder / "search" / "shifted_long-tailed.md").read_text().splitlines()
-    assert trials[2] == "| trial | shift | kind | voc-lt-holdout | mean |" and len(trials) == 10
+    assert trials[2] == "| trial | shift | kind | VOC-LT hold-out | mean |" and len(trials) == 10
     assert trials[4].startswith("| 1 | 0 | a |") and sum("**" in line for line in trials) == 1
     again = tune("--methods", "shifted", "prior")
     assert again[0] == 0 and len(world.computed()) == 7
