@@ -14,8 +14,8 @@ NAMED = 5  # methods that a sentence names; of more it says how many
 
 
 def finding(grid: Grid, pairs: Mapping[str, Pairs]) -> str:
-    """The sentence on the headline gains, and one on the other protocol and the order of methods;
-    "" where the paper's method has no result.
+    """A sentence on how many of the headline gains have the paper's sign, then which, over which
+    methods, and how the order of methods agrees; "" where the paper's method has no result.
 
     `grid` and `pairs` as in `claims.headlines`.
     """
@@ -30,18 +30,35 @@ def finding(grid: Grid, pairs: Mapping[str, Pairs]) -> str:
         return (
             f"No headline gain of the paper can be judged: nothing is there to hold {ran} against."
         )
-    stated = _number(len(next(iter(faces.values()))))
-    said = [
-        f"Of the paper's {stated} headline gains, HP-DVAL over the best other method, the sign of "
-        f"{'; of '.join(_raw(grid, face, each) for face, each in faces.items())}. "
-        f"{_compared(grid, found)}"
-    ]
+    said = [_counted(grid, faces)]
+    said += [f"{grid.title(face)}: {_raw(grid, each)}." for face, each in faces.items()]
+    said.append(_compared(grid, found))
     if any(one.softmax for one in found):
-        parts = [_softmax(grid, face, each) for face, each in faces.items()]
-        said.append(
-            f"After a softmax over each image's classes, the sign of {'; of '.join(parts)}."
-        )
+        parts = [f"{grid.title(face)}: {_softmax(each)}" for face, each in faces.items()]
+        said.append(f"After the softmax, {'. '.join(parts)}.")
     return " ".join([*said, *_order(grid, list(faces))])
+
+
+def _counted(grid: Grid, faces: Mapping[str, Sequence[Headline]]) -> str:
+    """The one sentence: of those that were run, how many gains have the paper's sign, both ways."""
+    stated = _number(len(next(iter(faces.values()))))
+    each = faces.values()
+    raw = [_of([one.best for one in x if one.best]) for x in each]
+    soft = [_of([one.softmax for one in x if one.softmax]) for x in each]
+    counts = [f"{count} for {grid.title(face)}" for face, count in zip(faces, raw, strict=True)]
+    judged = any(one.softmax for x in each for one in x)
+    after = f"; after a softmax over each image's classes, in {joined(soft)}" if judged else ""
+    return (
+        f"Of the paper's {stated} headline gains, HP-DVAL over the best other method, the sign "
+        f"holds here in {joined(counts)}{after}."
+    )
+
+
+def _of(gains: Sequence[Gain]) -> str:
+    """`two of three`; `none` where none could be judged."""
+    if not gains:
+        return "none"
+    return f"{_number(sum(gain.holds for gain in gains))} of {_number(len(gains))}"
 
 
 def joined(words: Sequence[str]) -> str:
@@ -49,15 +66,13 @@ def joined(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _raw(grid: Grid, face: str, each: Sequence[Headline]) -> str:
-    """`one holds here for HP-DVAL: COCO-LT (+5.20, significant); not VOC-LT (-0.60 to CoOp, ...)`,
-    with what was not run."""
+def _raw(grid: Grid, each: Sequence[Headline]) -> str:
+    """`COCO-LT (+5.20, significant); not VOC-LT (-0.60 to CoOp, ...)`, with what was not run."""
     known = [(one, one.best) for one in each if one.best]
     gone = [task_title(one.place.task) for one in each if not one.best]
     words = [_sides([(gain, _where(grid, one, gain)) for one, gain in known])]
     words += [f"not run: {joined(gone)}"] if gone else []
-    count = _number(sum(gain.holds for _, gain in known))
-    return f"{count} holds here for {grid.title(face)}: {'; '.join(filter(None, words))}"
+    return "; ".join(filter(None, words))
 
 
 def _sides(found: Sequence[tuple[Gain, str]]) -> str:
@@ -87,12 +102,11 @@ def _compared(grid: Grid, found: Sequence[Headline]) -> str:
     return f"The other methods here are {joined([grid.title(x) for x in labels])}."
 
 
-def _softmax(grid: Grid, face: str, each: Sequence[Headline]) -> str:
-    """`two holds for HP-DVAL: COCO-LT (+1.20) and VOC-LT (+0.30); not VOC 5-shot (-0.20)`."""
+def _softmax(each: Sequence[Headline]) -> str:
+    """`COCO-LT (+1.20) and VOC-LT (+0.30); not VOC 5-shot (-0.20)`."""
     known = [(one, one.softmax) for one in each if one.softmax]
     texts = [(g, f"{task_title(one.place.task)} ({g.stat.mean:+.2f})") for one, g in known]
-    count = _number(sum(gain.holds for _, gain in known))
-    return f"{count} holds for {grid.title(face)}: {_sides(texts) or 'not recorded'}"
+    return _sides(texts) or "not recorded"
 
 
 def _order(grid: Grid, faces: Sequence[str]) -> list[str]:

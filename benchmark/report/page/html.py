@@ -64,7 +64,7 @@ def render(
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=script,
         sprite=sprite,
-        found=found,
+        found=found.partition(". "),  # its first sentence says it all
         tiles=overview.tiles(whole),
         leaders=overview.leaders(whole, pairs or {}),
         differences=[_differences(found, whole) for found in (pairs or {}).values()],

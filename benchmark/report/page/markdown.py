@@ -23,9 +23,10 @@ def render(
     `found`: what the run says of the paper's headline gains.
     """
     rows = [f"| {name} | {md_text(text)} |" for name, text in facts(whole)]
+    first, stop, rest = map(md_text, found.partition(". "))
     parts = [
         f"# {md_text(whole.suite)}, {md_text(wording.in_short(whole, whole.tasks))}",
-        *([f"**{md_text(found)}**"] if found else []),
+        *([f"**{first}{stop.strip()}** {rest}".strip()] if found else []),
         "Generated from the records in `../records`; do not edit. "
         "How numbers are made and what the fields mean: `results/README.md` of the repository.",
         "\n".join(["| | |", "| :-- | :-- |", *rows]),
