@@ -258,9 +258,11 @@ def test_the_sentence_is_on_top_of_page_markdown_and_summary(tmp_path):
     grid = gather(units, results, TITLES)
     text = finding.finding(grid, {})
     assert text.startswith("Of the paper's four headline gains")
-    assert page.split("\n\n")[1] == f"**{text}**"
+    first, _, rest = text.partition(". ")
+    assert page.split("\n\n")[1] == f"**{first}.** {rest}"
     html = (results / "report" / "index.html").read_text()
-    assert text.replace("'", "&#39;") in html.partition('<dl class="tiles">')[0]
+    shown = f"<strong>{first}. </strong>{rest}".replace("'", "&#39;")
+    assert shown in html.partition('<dl class="tiles">')[0]
     summary = report.summary(units, results, layout)
     assert " ".join(summary.split()).startswith(text)
     assert (results / "report" / report.SUMMARY).read_text() == summary
