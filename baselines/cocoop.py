@@ -41,11 +41,11 @@ class CoCoOp(Method):
 
     Every image has its own text features: the prompts of all classes are encoded image by image,
     C times the work of CoOp's step. The authors' settings are a batch of one image and ten epochs.
-    As in CoOp here, their softmax cross entropy is replaced by a multi-label loss on logits with a
-    learned offset a class; it starts where it minimises the loss under the first context without a
-    shift. The authors crop and flip at random; the features of `views` such views of each image are
-    cached, and training goes through them in turn. The miniature's suites take larger batches and
-    fewer epochs, for time.
+    As in CoOp here, their softmax cross entropy is replaced by a multi-label loss, which alone
+    sees a learned offset a class; it starts where it minimises the loss under the first context
+    without a shift. The authors crop and flip at random; the features of `views` such views of each
+    image are cached, and training goes through them in turn. The miniature's suites take larger
+    batches and fewer epochs, for time.
 
     init        words that the context starts from; they give its length. "" for a Gaussian one of
                 `context` tokens
@@ -54,6 +54,7 @@ class CoCoOp(Method):
 
     name = "cocoop"
     title = "CoCoOp"
+    version = 2
     scores = "logits"
 
     search_space: ClassVar[SearchSpace] = {
@@ -93,7 +94,7 @@ class CoCoOp(Method):
 
         def loss_of(indices):
             scores = self._logits(F.normalize(draw(indices), dim=-1), clip.logit_scale)
-            return loss(scores, take_rows(labels, indices))
+            return loss(scores + self.offset, take_rows(labels, indices))
 
         recipe = Recipe.of(self, optimiser="sgd", schedule="cosine")
         learned = [self.learned, self.offset, *self.net.parameters()]
@@ -107,4 +108,4 @@ class CoCoOp(Method):
     def _logits(self, image: Tensor, scale: float) -> Tensor:
         """Logits (B, C) of normalised image features (B, D), each under its own prompts."""
         text = self.encoder.several(self.learned + self.net(image)[:, None])
-        return scale * torch.einsum("bd,bcd->bc", image, F.normalize(text, dim=-1)) + self.offset
+        return scale * torch.einsum("bd,bcd->bc", image, F.normalize(text, dim=-1))

@@ -24,7 +24,7 @@ class CoOp(Method):
 
     The authors train with softmax cross entropy. Several labels to an image need a multi-label
     loss, and CLIP's logits (all positive, the same level for frequent and rare classes) need an
-    offset before a sigmoid: one learned number a class, on which no ranking of images depends.
+    offset before a sigmoid: one learned number a class, of the loss alone and no part of a score.
     It starts where it minimises the loss with the first context; otherwise the context would
     spend itself on telling frequent classes from rare ones.
 
@@ -37,6 +37,7 @@ class CoOp(Method):
 
     name = "coop"
     title = "CoOp"
+    version = 2
     scores = "logits"
 
     search_space: ClassVar[SearchSpace] = {
@@ -104,4 +105,4 @@ class CoOp(Method):
     @torch.no_grad()
     def predict(self, images, run):
         image = normalised_features(run, images)
-        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
+        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale)

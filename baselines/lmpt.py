@@ -48,9 +48,9 @@ class LMPT(Method):
     from a softmax of the counts, and what is compared are the input embeddings, position by
     position, of captions cut after 75 characters. Here they are features of the text tower, which
     cuts after 77 tokens, and counts are counts. The rate follows a cosine; the authors' falls when
-    mAP on the test set stands still. As in CoOp here, a learned offset a class comes before the
-    sigmoid. Needs captions: LMPT's own at the paper's scale; the miniature writes some from the
-    training images' labels.
+    mAP on the test set stands still. As in CoOp here, the loss alone has a learned offset a class.
+    Needs captions: LMPT's own at the paper's scale; the miniature writes some from the training
+    images' labels.
 
     init     words that every context starts from instead of `context` Gaussian tokens, as with the
              authors' --ctx_init
@@ -59,6 +59,7 @@ class LMPT(Method):
 
     name = "lmpt"
     title = "LMPT"
+    version = 2
     scores = "logits"
 
     search_space: ClassVar[SearchSpace] = {
@@ -120,4 +121,4 @@ class LMPT(Method):
     @torch.no_grad()
     def predict(self, images, run):
         image = normalised_features(run, images)
-        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale) + self.offset
+        return cosine_logits(image, self.encoder(self.learned), run.clip.logit_scale)

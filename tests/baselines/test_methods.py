@@ -1,8 +1,10 @@
 """One check suite over every method found: contract, determinism, frozen CLIP, learning a toy."""
 
+import dataclasses
 import re
 
 import pytest
+import torch
 
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
@@ -12,6 +14,7 @@ from benchmark.diagnostics.check.toy import Toy
 from benchmark.method import base
 from benchmark.method.base import Method
 from benchmark.method.discovery import discover, hyperparameters
+from tests.helpers import drawn_images
 
 METHODS = discover()
 # Enough to learn the toy in seconds; names that a method does not have are left out.
@@ -79,6 +82,20 @@ def test_prompts_see_the_support_set_only_unless_asked_otherwise(name):
     both = METHODS[name](base=True, class_specific=True)
     assert "do not fit novel ones" in both.skip(few) and both.skip(long) is None
     assert METHODS[name](base=True).skip(few) is None
+
+
+@pytest.mark.parametrize("name", ["coop", "lmpt"])
+def test_a_context_of_words_is_zero_shot_at_step_0(name, tmp_path):
+    """The offset is the loss's alone: what softmax over an image's classes reads is CLIP's."""
+    data, run = drawn_images.images(tmp_path, 8), drawn_images.run(tmp_path)
+    data = dataclasses.replace(data, captions=["a dog and a cat"] * 8)
+    method = METHODS[name](epochs=0, augment="none", init="a photo of a")
+    zeroshot = METHODS["zeroshot"](template="a photo of a {}.")
+    scores = []
+    for each in (method, zeroshot):
+        each.fit(data, run)
+        scores.append(each.predict(data.images, run))
+    torch.testing.assert_close(*scores, rtol=1e-4, atol=1e-3)
 
 
 def plugin(tmp_path, text):
