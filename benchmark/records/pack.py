@@ -1,7 +1,8 @@
-"""The records of one suite and scale in one file, JSON Lines: what a repository keeps of a run."""
+"""The records of one suite and scale in one compressed file, JSON Lines, to keep in a repository."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ _WITHOUT_SCORES = "significance.json"
 
 
 def pack(folder: Path, to: Path) -> tuple[Path, int]:
-    """Copy the done and skipped records of `folder` to `to`/<suite>/<scale>/records.jsonl.
+    """Copy the done and skipped records of `folder` to `to`/<suite>/<scale>/records.jsonl.gz.
 
     One record a line, with the fields and values of its file, sorted by the file's name; a file
     that was there is replaced, whole or not at all. The significance of the differences, which a
@@ -39,7 +40,8 @@ def pack(folder: Path, to: Path) -> tuple[Path, int]:
         raise InputError(f"{target.records}: these files would beat packed records; remove them")
     there.sort(key=store.stem)
     lines = (json.dumps(record, allow_nan=False, separators=(",", ":")) for record in there)
-    _write(target.packed, "".join(f"{line}\n" for line in lines).encode())
+    content = "".join(f"{line}\n" for line in lines).encode()
+    _write(target.packed, gzip.compress(content, mtime=0))  # the same records, the same bytes
     kept = source.report / _WITHOUT_SCORES
     if kept.is_file() and not same:
         _write(target.report / _WITHOUT_SCORES, kept.read_bytes())

@@ -2,7 +2,7 @@
 
     <results>/<suite>/<scale>/records/<task>_<label>_s<seed>[_e<episode>]_<key>.json
                              /records/....error.json     why a unit failed, until it succeeds
-                             /records.jsonl              packed records, one a line: see pack.py
+                             /records.jsonl.gz           packed records, one a line: see pack.py
                              /scores/                    what the records rest on: see scores.py
                              /.locks/<key>.lock          held while a process computes the unit
                              /report/
@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gzip
 import json
 import operator
 import sys
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ERROR = ".error.json"
-PACKED = "records.jsonl"
+PACKED = "records.jsonl.gz"
 LATER = {  # fields that came later than the first records, with what a record without them means
     "preprocess": "clip",
     "precision": "float32",
@@ -146,14 +148,14 @@ def _read(path: str, complain: Callable[[str], None]) -> Iterator[tuple[str, dic
 
     What is no record is complained of, each with its name, and left out.
     """
+    packed = path.endswith(PACKED)
     try:
-        parts = {path: Path(path).read_bytes()}
-    except OSError as error:
+        content = Path(path).read_bytes()
+        lines = gzip.decompress(content).splitlines() if packed else []
+    except (OSError, EOFError, zlib.error) as error:
         complain(f"{path}: not readable as JSON ({error}); treated as missing")
         return
-    if path.endswith(PACKED):
-        lines = parts[path].splitlines()
-        parts = {f"{path}:{number}": line for number, line in enumerate(lines, 1)}
+    parts = {f"{path}:{n}": line for n, line in enumerate(lines, 1)} if packed else {path: content}
     for name, content in parts.items():
         try:
             yield name, _parsed(content)

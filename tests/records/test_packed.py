@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import shutil
@@ -47,7 +48,7 @@ def packed(tmp_path, *units: Unit, **changes) -> store.ResultsFolder:
     """A folder with the same records, packed."""
     source = make(tmp_path / "source", *units, **changes)
     path, count = pack(source.path, tmp_path / "to")
-    assert count == len(units) and path == tmp_path / "to/small/miniature/records.jsonl"
+    assert count == len(units) and path == tmp_path / "to/small/miniature/records.jsonl.gz"
     return store.ResultsFolder(path.parent)
 
 
@@ -59,14 +60,14 @@ def scanned(folder: store.ResultsFolder, **how) -> store.RecordStore:
 
 def test_a_line_says_what_its_file_says_and_lines_are_sorted(tmp_path):
     folder = packed(tmp_path, *UNITS)
-    lines = folder.packed.read_text().splitlines()
+    lines = gzip.decompress(folder.packed.read_bytes()).decode().splitlines()
     source = store.paths(tmp_path / "source", "small", "miniature")
     files = [source.record(unit) for unit in (THIRD, FIRST, SECOND)]
     assert files == sorted(files) and len(lines) == 3
     for line, path in zip(lines, files, strict=True):
         assert line == line.strip() and line.startswith('{"schema":1,')
         assert list(json.loads(line).items()) == list(json.loads(path.read_text()).items())
-    assert sorted(os.listdir(folder.path)) == ["records.jsonl"]  # and no temporary file
+    assert sorted(os.listdir(folder.path)) == ["records.jsonl.gz"]  # and no temporary file
 
 
 def test_every_reader_gets_the_same_of_both(tmp_path):
@@ -118,8 +119,8 @@ def test_a_failure_hides_no_line_and_a_damaged_file_neither(tmp_path, capsys):
 )
 def test_a_damaged_line_is_told_of_and_missing_and_the_others_count(tmp_path, damage, capsys):
     folder = packed(tmp_path, *UNITS)
-    first, second, third = folder.packed.read_bytes().splitlines()
-    content = b"\n".join([first, damage, third])  # and the last line has no end
+    first, second, third = gzip.decompress(folder.packed.read_bytes()).splitlines()
+    content = gzip.compress(b"\n".join([first, damage, third]))  # and the last line has no end
     folder.packed.write_bytes(content)
     assert [r["key"] for r in store.load(folder.path)] == [THIRD.key, SECOND.key]
     (line,) = capsys.readouterr().err.splitlines()
@@ -129,6 +130,16 @@ def test_a_damaged_line_is_told_of_and_missing_and_the_others_count(tmp_path, da
     assert folder.packed.read_bytes() == content
     store.write(folder, FIRST, record(FIRST))
     assert len(store.load(folder.path)) == 3
+
+
+@pytest.mark.parametrize("cut", [slice(40), slice(0), slice(-8), slice(1, None)])
+def test_a_damaged_file_is_told_of_in_one_line(tmp_path, cut, capsys):
+    folder = packed(tmp_path, *UNITS)
+    folder.packed.write_bytes(folder.packed.read_bytes()[cut])
+    assert store.load(folder.path) == []
+    told = capsys.readouterr().err.splitlines()
+    assert [line.startswith(f"warning: {folder.packed}: ") for line in told] == [True] * len(told)
+    assert bool(told) == (cut != slice(0))  # an empty file has no records
 
 
 def test_only_a_changed_file_is_read_again(tmp_path, monkeypatch):
@@ -254,7 +265,7 @@ def test_a_crash_leaves_the_old_lines(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(OSError):
         pack(source.path, tmp_path / "to")
-    assert folder.packed.read_bytes() == before and os.listdir(folder.path) == ["records.jsonl"]
+    assert folder.packed.read_bytes() == before and os.listdir(folder.path) == ["records.jsonl.gz"]
 
 
 def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
@@ -277,7 +288,7 @@ def test_a_run_goes_on_from_packed_records(world, monkeypatch, capsys):
     assert world.run(*only, "--report")[0] == 0
     pages = report_of(folder)
     assert main([str(folder), "--to", str(world.results / "reference")]) == 0
-    assert "records.jsonl: 4 records" in capsys.readouterr().out
+    assert "records.jsonl.gz: 4 records" in capsys.readouterr().out
     other = ("--results-dir", world.results / "reference", *only)
     monkeypatch.setattr("benchmark.cli.run.HOME", world.folder)
     assert "identical in 2 of 2" in world.run(*only, "--report")[1]

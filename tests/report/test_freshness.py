@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from dataclasses import replace
@@ -62,7 +63,7 @@ def changed_record(results):
 
 
 def packed_record(results):
-    (results / "records.jsonl").write_text("{}\n")
+    (results / "records.jsonl.gz").write_bytes(gzip.compress(b"{}\n"))
 
 
 def stored_scores(results):
