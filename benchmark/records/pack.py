@@ -1,4 +1,4 @@
-"""The records of one suite and scale in one compressed file, JSON Lines, to keep in a repository."""
+"""The records of one suite and scale as compressed JSON Lines, one file for a repository."""
 
 from __future__ import annotations
 
