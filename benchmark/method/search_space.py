@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.common import errors, strict_yaml
+from benchmark.common import errors, identity
 from benchmark.common.errors import InputError
 
 SETTINGS = ("long-tailed", "few-shot")
@@ -63,32 +63,51 @@ def _check_setting(setting: str) -> None:
 
 
 def checked(space: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Range | Choice]:
-    """The space that a class declares; InputError, which `where` begins, for one that cannot be.
+    """The space that a class declares; InputError, which `where` begins, for one with a fault.
 
-    defaults   of the class's hyperparameters, whose types the values must have
+    defaults   of the class's hyperparameters
     """
-    if not isinstance(space, Mapping):
-        raise InputError(f"{where}: write a dict, hyperparameter: Range(...) or Choice(...)")
-    for name, of in space.items():
-        at = f"{where}: {name}"
-        if name not in defaults:
-            raise InputError(f"{where}: {errors.unknown('hyperparameter', str(name), defaults)}")
-        if not isinstance(of, (Range, Choice)):
-            raise InputError(f"{at}: {of!r} is neither a Range nor a Choice")
-        (_check_range if isinstance(of, Range) else _check_choice)(of, defaults[name], at)
+    for fault, remedy in faults(space, defaults):
+        raise InputError(f"{where}: {fault}; {remedy}")
     return dict(space)
 
 
-def _check_range(of: Range, default: Any, where: str) -> None:
-    if isinstance(default, bool) or (default is not None and not isinstance(default, (int, float))):
-        raise InputError(f"{where}: {default!r} is no number; give a Choice")
-    for bound in (of.low, of.high):
-        strict_yaml.typed(bound, int if isinstance(default, int) else float, where)
+def faults(space: Any, defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a space, entry by entry, and how to mend it.
+
+    Names are hyperparameters; values are of their defaults' types to the letter, as 1 and 1.0 make
+    two records; beside a default of None any that a record can hold.
+    """
+    if not isinstance(space, Mapping):
+        remedy = 'write {"lr": Range(1e-4, 0.1, log=True)}, of benchmark.method.search_space'
+        yield f"search_space is {space!r}", remedy
+        return
+    for name, of in space.items():
+        if name not in defaults:
+            fault = str(errors.unknown("hyperparameter in search_space", str(name), defaults))
+            yield fault, "name a keyword of __init__, or add it there"
+        elif not isinstance(of, (Range, Choice)):
+            yield f"search_space of {name} is {of!r}", "write Range(low, high) or Choice((a, b))"
+        else:
+            yield from _misfits(name, of, defaults[name])
 
 
-def _check_choice(of: Choice, default: Any, where: str) -> None:
-    for value in of.values:
-        strict_yaml.like(list(value) if isinstance(value, tuple) else value, default, where)
+def _misfits(name: str, of: Range | Choice, default: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(of, Range) and not (default is None or type(default) in (int, float)):
+        fault = f"search_space of {name} is a Range, and its default {default!r} no number"
+        yield fault, "list what may be tried: Choice((a, b))"
+        return
+    for value in of.values if isinstance(of, Choice) else (of.low, of.high):
+        kind, wanted = type(value).__name__, type(default).__name__
+        has = f"search_space of {name} has {value!r}"
+        if default is not None and kind != wanted:
+            fault = f"{has}, of type {kind}; its default {default!r} is of type {wanted}"
+            yield fault, "write all values as the default is written: 1.0 is a float, 1 is not"
+            continue
+        try:
+            identity.canonical(value)
+        except (TypeError, ValueError):
+            yield f"{has}, which no record can hold", "a number, a text, a bool, None or a tuple"
 
 
 def in_setting(space: SearchSpace, setting: str) -> dict[str, Range | Choice]:

@@ -41,7 +41,6 @@ class Headline:
     label    ours, of the method of the paper in one of its forms
     best     over the best other method; None where either side has no result
     softmax  the same after a softmax over each image's classes; None where it is not recorded
-    others   the labels that the best was chosen from
     over     {method: (gain, the same after the softmax)} for REFERENCES
     """
 
@@ -50,7 +49,6 @@ class Headline:
     label: str
     best: Gain | None
     softmax: Gain | None
-    others: tuple[str, ...]
     over: Mapping[str, tuple[Gain | None, Gain | None]]
 
 
@@ -123,7 +121,6 @@ def _headline(
         label=face,
         best=over(others, place.column),
         softmax=over(others, SOFTMAX),
-        others=tuple(others),
         over={m: (over(c, place.column), over(c, SOFTMAX)) for m, c in single.items()},
     )
 

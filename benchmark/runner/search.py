@@ -59,7 +59,7 @@ class Search:
     def space(self) -> SearchSpace:
         """What is searched: hyperparameter -> what may be tried; InputError as `checked`."""
         method = self.known.methods[self.entry.method]
-        where = f"{method.file}: {method.name}: search_space"
+        where = f"{method.file}: {method.name}"
         declared = search_space.checked(method.search_space, method.defaults, where)
         known = search_space.in_setting(declared, self.setting)
         return {k: of for k, of in known.items() if k not in self.entry.hyperparameters}

@@ -41,22 +41,23 @@ def test_a_space_and_its_part_for_a_setting():
 @pytest.mark.parametrize(
     "space, words",
     [
-        ([], "write a dict"),
-        ({"rate": Range(0, 1)}, "unknown hyperparameter 'rate'"),
-        ({"lr": (0, 1)}, "lr: (0, 1) is neither"),
-        ({"lr": Range(0, float("inf"))}, "not a finite number"),
-        ({"epochs": Range(0.5, 2)}, "epochs: 0.5 is not a whole number"),
-        ({"loss": Range(0, 1)}, "give a Choice"),
-        ({"nesterov": Range(0, 1)}, "give a Choice"),
-        ({"loss": Choice((1,))}, "loss: 1 is not text"),
-        ({"betas": Choice((0.9,))}, "not a list"),
+        ([], "search_space is []; write"),
+        ({"rate": Range(0, 1)}, "search_space 'rate'"),
+        ({"lr": (0, 1)}, "of lr is (0, 1); write"),
+        ({"lr": Range(0.0, float("inf"))}, "has inf, which no record can hold"),
+        ({"lr": Range(0, 1)}, "has 0, of type int; its default 0.1 is of type float"),
+        ({"epochs": Range(0.5, 2)}, "has 0.5, of type float"),
+        ({"loss": Range(0, 1)}, "may be tried: Choice"),
+        ({"nesterov": Range(0, 1)}, "may be tried: Choice"),
+        ({"loss": Choice((1,))}, "loss has 1, of type int"),
+        ({"betas": Choice((0.9,))}, "betas has 0.9"),
     ],
 )
 def test_a_space_that_cannot_be(space, words):
     with pytest.raises(InputError) as caught:
-        checked(space, DEFAULTS, "file.py: Mine.search_space")
+        checked(space, DEFAULTS, "file.py: mine")
     line = str(caught.value)
-    assert line.startswith("file.py: Mine.search_space: ") and words in line and "\n" not in line
+    assert line.startswith("file.py: mine: ") and words in line and "\n" not in line
 
 
 def test_the_kept_description_of_a_method_has_its_space():

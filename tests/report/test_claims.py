@@ -78,17 +78,14 @@ def test_holds_significantly_or_not_fails_and_not_run(tmp_path):
     assert best["coco-lt"].stat == Stat(5.0, 0.0, 2) and best["voc-fs-5"] is None
     assert finding.finding(grid, tested).startswith(
         "Of the paper's four headline gains, HP-DVAL over the best other method, the sign holds "
-        "here in two of three for HP-DVAL; after a softmax over each image's classes, in three of "
-        "three. HP-DVAL: COCO-LT (+5.00, significant) and VOC-LT (+0.40, not distinguishable from "
-        "CoOp); not COCO 5-shot (-1.00 to CoOp, significant); not run: VOC 5-shot. The other "
-        "methods here are Zero-shot CLIP, CoOp and DualCoOp."
+        "here in two of three for HP-DVAL (one significantly); after a softmax over each image's "
+        "classes, in three of three. Kendall"
     )
 
 
 def test_without_scores_nothing_is_called_significant(tmp_path):
     grid = made(tmp_path, {"coco-lt": {**OTHERS, "hpdval": 50.0}})
-    text = finding.finding(grid, {})
-    assert "COCO-LT (+5.00, significance not tested)" in text and "significant)" not in text
+    assert "significant" not in finding.finding(grid, {})
 
 
 def test_after_the_softmax_the_best_other_method_may_be_another(tmp_path):
@@ -102,7 +99,6 @@ def test_after_the_softmax_the_best_other_method_may_be_another(tmp_path):
     text = finding.finding(grid, {})
     assert "holds here in none of one for HP-DVAL; after" in text
     assert "classes, in one of one. " in text
-    assert "After the softmax, HP-DVAL: COCO-LT (+4.00)." in text
 
 
 def test_each_form_of_the_method_is_held_against_the_others_only(tmp_path):
@@ -115,9 +111,6 @@ def test_each_form_of_the_method_is_held_against_the_others_only(tmp_path):
     counted = "none of one for HP-DVAL and one of one for HP-DVAL (released code)"
     assert counted in text, text
     assert "classes, in one of one and none of one." in text, text
-    assert " HP-DVAL: not COCO-LT (-1.00 to CoOp" in text
-    assert " HP-DVAL (released code): COCO-LT (+2.00" in text
-    assert "After the softmax, HP-DVAL: COCO-LT (+1.00). " in text  # 44 + 5 against 45 + 3
     assert "COCO-LT (4 methods) with HP-DVAL" not in text  # DualCoOp is not in print
     assert "(3 methods) with HP-DVAL; " in text
 
@@ -150,7 +143,6 @@ def test_one_form_may_have_no_other_method_beside_it(tmp_path):
     values = {"coco-lt": {**OTHERS, "hpdval": 50.0}, "voc-lt": {"hpdval-released": 50.0}}
     text = finding.finding(made(tmp_path, values), {})
     assert "one of one for HP-DVAL and none for HP-DVAL (released code)" in text
-    assert " HP-DVAL (released code): not run: COCO-LT, VOC-LT, " in text
 
 
 def test_the_order_of_the_methods_is_told_with_its_tau(tmp_path):

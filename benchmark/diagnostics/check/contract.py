@@ -12,6 +12,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import tasks
 from benchmark.diagnostics.check.findings import Wrong, calling
 from benchmark.method import discovery, registry
+from benchmark.method import search_space as spaces
 from benchmark.method.base import Method
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names and labels
@@ -95,6 +96,13 @@ def _other(value: Any) -> Any:
     if isinstance(value, (int, float)):
         return value * 2 + 1
     return f"{value}x" if isinstance(value, str) else value
+
+
+def search_space(cls: type[Method]) -> str | None:
+    """What a tuning may try are hyperparameters, and values that could be their defaults."""
+    if faults := list(spaces.faults(cls.search_space, discovery.hyperparameters(cls))):
+        raise Wrong(*faults[0], *faults[1:])
+    return f"of {', '.join(cls.search_space)}" if cls.search_space else None
 
 
 def skipping(cls: type[Method], method: Method, shown: list[tasks.Task]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from benchmark.diagnostics.check import behaviour, contract, episodes, guards, spaces
+from benchmark.diagnostics.check import behaviour, contract, episodes, guards
 from benchmark.diagnostics.check.findings import LEFT_OUT, OK, WRONG, Finding, Wrong
 from benchmark.diagnostics.check.toy import Toy
 from benchmark.diagnostics.check.trials import Subject, Trial
@@ -51,7 +51,7 @@ class _Examination:
         yield from self.check("declarations", contract.declared, self.subject.cls)
         yield from self.check("hyperparameters", contract.hyperparameters, self.subject.cls)
         if "hyperparameters" not in self.failed:
-            yield from self.check("search space", spaces.search_space, self.subject.cls)
+            yield from self.check("search space", contract.search_space, self.subject.cls)
         yield from self.check("skip", self.skipping)
         if self.failed & {"hyperparameters", "skip"}:
             yield Finding("training", LEFT_OUT, "nothing is fitted before the above is mended")
