@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
-from benchmark.method.inputs import normalised_features
+from benchmark.method.inputs import label_matrix, normalised_features
 from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
@@ -86,7 +86,7 @@ class CoCoOp(Method):
         self.learned = nn.Parameter(start)
         sizes = (image.shape[1], start.shape[1], self.reduction)
         self.net = meta_network(*sizes, run.generator("meta network")).to(run.device)
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         loss = losses.make(self.loss, labels, self.db_constants)
         first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(losses.best_offset(first, labels, loss))

@@ -13,7 +13,7 @@ from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
-from benchmark.method.inputs import normalised_features
+from benchmark.method.inputs import label_matrix, normalised_features
 from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
@@ -88,7 +88,7 @@ class CoOp(Method):
             start = start.repeat(len(train_set.class_names), 1, 1)
         self.learned = nn.Parameter(start)
         image = normalised_features(run, train_set.images)
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         loss = losses.make(self.loss, labels, self.db_constants)
         first = cosine_logits(image, self.encoder(start), clip.logit_scale)
         self.offset = nn.Parameter(losses.best_offset(first, labels, loss))

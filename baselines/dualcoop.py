@@ -13,7 +13,7 @@ from benchmark.clip.prompts import PromptEncoder, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import losses
 from benchmark.method.base import Method, refuse_base
-from benchmark.method.inputs import feature_parts
+from benchmark.method.inputs import feature_parts, label_matrix
 from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
@@ -107,7 +107,7 @@ class DualCoOp(Method):
         if self.class_specific:
             starts = [s.repeat(len(train_set.class_names), 1, 1) for s in starts]
         self.contexts = [nn.Parameter(s) for s in starts]  # positive, negative
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         local, whole = (
             run.training_features(train_set.images, kind, self.augment, self.views)
             for kind in (self.local, "global")  # computing the local ones yields the global ones

@@ -14,7 +14,7 @@ from benchmark.clip.prompts import template_features
 from benchmark.common.device import take_rows
 from benchmark.common.errors import unknown
 from benchmark.method import Method, losses
-from benchmark.method.inputs import normalised_features, picture_parts
+from benchmark.method.inputs import label_matrix, normalised_features, picture_parts
 from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
@@ -72,7 +72,7 @@ class Finetune(Method):
     def fit(self, train_set, run) -> None:
         if self.head not in HEADS:
             raise unknown("head of finetune", self.head, HEADS)
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         loss = losses.make(self.loss, labels, self.db_constants)
         self.encoder, self.scale = run.clip.student(), run.clip.logit_scale
         text = template_features(run.clip, train_set.class_names, self.template)

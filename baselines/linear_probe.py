@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchmark.common.errors import InputError
 from benchmark.method import Method
+from benchmark.method.inputs import label_matrix
 from benchmark.method.search_space import Range, SearchSpace
 
 _CHUNK = 10  # L-BFGS iterations between two entries of the curve
@@ -128,7 +129,7 @@ class LinearProbe(Method):
                 f"more, folds 2 or more; not {self.strength}, {self.iterations} and {self.folds}"
             )
         x = self._features(train_set.images, run)
-        y = torch.from_numpy(train_set.labels).to(run.device)
+        y = label_matrix(run, train_set)
         self.chosen = self.strength or self._choose(x, y)
         self.head = Head(x, y)
         curve = enumerate(self.head.fit(self.chosen, self.iterations), 1)

@@ -13,7 +13,7 @@ from benchmark.clip.caption_features import Texts
 from benchmark.clip.prompts import PromptEncoder, cosine_logits, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Method, losses
-from benchmark.method.inputs import normalised_features
+from benchmark.method.inputs import label_matrix, normalised_features
 from benchmark.method.search_space import Choice, Range, SearchSpace
 from benchmark.method.training import Recipe, train
 
@@ -99,7 +99,7 @@ class LMPT(Method):
             start = initial_context(clip, classes * self.context, run.generator("context"))
             start = start.unflatten(0, (classes, self.context))
         self.learned = nn.Parameter(start)
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         classify = losses.make(self.loss, labels, self.db_constants)
         embed = ClassSpecificEmbedding(labels.sum(0), self.margin, self.gamma)
         captions = F.normalize(Texts(clip, train_set.captions).eos, dim=-1)

@@ -12,7 +12,7 @@ from benchmark.clip.prompts import PromptEncoder, initial_context
 from benchmark.common.device import take_rows
 from benchmark.method import Run, losses
 from benchmark.method.discovery import hyperparameters
-from benchmark.method.inputs import picture_parts
+from benchmark.method.inputs import label_matrix, picture_parts
 from benchmark.method.training import Recipe, train
 from hpdval import equations, students
 from hpdval.settings import LEARNED, Settings
@@ -211,7 +211,7 @@ class HPDVAL(Settings):
         self, train_set, run: Run, few_shot: bool, plain: Iterable[Features]
     ) -> tuple[Callable, Tensor | float]:
         """L_cls of a batch, from its features, the prompts' text and its indices; its offset."""
-        labels = torch.from_numpy(train_set.labels).to(run.device)
+        labels = label_matrix(run, train_set)
         loss = self._criterion(labels, few_shot)
         offset = self._class_offset(plain, labels, loss)
 

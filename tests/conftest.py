@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.common import processes
+from benchmark.runner import workers
 from tests.helpers import tiny_suite
+from tests.helpers.in_process import InProcess
 
 
 class World:
@@ -63,6 +66,8 @@ def world(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(target, name, value, raising=False)
 
     tiny_suite.install(tiny_suite.make(tmp_path), put)
+    put(workers, "UnitProcess", InProcess)
+    put(processes, "apart", lambda function, *arguments: function(*arguments))
     return World(tmp_path, capsys)
 
 

@@ -14,15 +14,19 @@ from benchmark.runner import devices
 
 if TYPE_CHECKING:
     from benchmark.records.store import ResultsFolder
-    from benchmark.runner.workers import Job
+    from benchmark.runner.job import Job
     from benchmark.suites.plan import Choice, Plan
     from benchmark.suites.unit import Unit
 
+TIMEOUT = "a unit that takes longer is ended and recorded as failed (default: no limit)"
+
 
 def check_workers(flags: argparse.Namespace) -> None:
-    """InputError for a number of workers or a device that cannot be."""
+    """InputError for a number of workers, a time limit or a device that cannot be."""
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
+    if flags.unit_timeout is not None and not flags.unit_timeout > 0:
+        raise InputError(f"--unit-timeout {flags.unit_timeout:g}: must be more than 0 seconds")
     devices.check_device(flags.device)
 
 
@@ -48,16 +52,18 @@ def job(
     more   the fields of a Job that commands differ in: its suite and folder, what is stale
     """
     from benchmark.records import provenance
-    from benchmark.runner import workers
+    from benchmark.runner.job import Job
 
     units = tuple(units)
     cache = environment.cache()
-    return workers.Job(
+    return Job(
         units=units,
         cache=cache,
         root=_data_root(choice, units, cache),
         backbone=made.backbone,
         plugins=choice.plugins,
+        foreign=frozenset(name for name, method in made.known.methods.items() if method.foreign),
+        timeout=flags.unit_timeout,
         devices=devices.worker_devices(flags.device, flags.workers, left),
         origin=provenance.of_code(),
         shuffle=int.from_bytes(os.urandom(4), "big"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from benchmark.common.errors import InputError
@@ -27,7 +30,7 @@ def names(given: Sequence[str] | None) -> tuple[str, ...] | None:
 def command(
     parser: Callable[[], argparse.ArgumentParser],
     run: Callable[[argparse.Namespace], int],
-    interrupted: str | None = None,
+    interrupted: str = "interrupted",
 ) -> Callable[..., int]:
     """A command's `main(arguments=None)`: parses them, runs it, and returns the exit code."""
 
@@ -37,24 +40,62 @@ def command(
     return main
 
 
-def guarded(run: Callable[[], int], interrupted: str | None = None) -> int:
+class Ended(KeyboardInterrupt):
+    """A signal to end came: Ctrl-C, a request to terminate, a terminal that was closed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def guarded(run: Callable[[], int], interrupted: str = "interrupted") -> int:
     """The exit code of `run`; 2 and one line on stderr for bad input.
 
     141, as shells have it, and not a word, if whoever reads the output stops early, as `head` does;
-    130 and the line `interrupted`, if there is one to say, where the user interrupts.
+    130, 143 or 129 and the line `interrupted` where a signal ends it. A character that the output
+    cannot show is replaced.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
-        code = run()
-        sys.stdout.flush()
-        return code
+        with _ends_heard():
+            code = run()
+            sys.stdout.flush()
+            return code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        if interrupted is None:
-            raise
-        print(f"\n{interrupted}", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as end:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"\n{interrupted}", file=sys.stderr)
+        return 128 + getattr(end, "number", signal.SIGINT)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 141
+
+
+@contextlib.contextmanager
+def _ends_heard() -> Iterator[None]:
+    """Signals to end raise Ended in the block, the first of them alone: cleaning up has its time.
+
+    What this process was started to ignore, as `nohup` has it, is ignored still.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {n: signal.getsignal(n) for n in numbers if n is not None}
+    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
+
+    def hear(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(number)
+
+    for number in before:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

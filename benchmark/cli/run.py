@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", **_LIST, help="these seeds for the long-tailed tasks, not the suite's")
     add("--episodes", type=int, metavar="N", help="the first N few-shot episodes")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
+    add("--unit-timeout", type=float, metavar="SECONDS", help=jobs.TIMEOUT)
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
     add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")

@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--results-dir", type=Path, default=HOME / "results", help="tune/<scale> is made in it")
     add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, with hold-outs")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
+    add("--unit-timeout", type=float, metavar="SECONDS", help=jobs.TIMEOUT)
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     return out
 

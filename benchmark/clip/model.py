@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class Clip:
         self.std = torch.tensor(settings["std"], device=device).view(3, 1, 1)
         self.logit_scale = float(self.model.logit_scale.exp())
         self.check_frozen()
+        self.checksums = dict(self._checksums())
 
     @property
     def chunk(self) -> int:
@@ -54,6 +56,20 @@ class Clip:
                 raise RuntimeError(f"the shared CLIP: {name} is not frozen; {_OWN}")
             if tensor.dtype != torch.float32:
                 raise RuntimeError(f"the shared CLIP: {name} is {tensor.dtype}; {_OWN}")
+
+    def check_values(self) -> None:
+        """RuntimeError if a value of the shared model is not what it was when it was loaded.
+
+        To be called before anything that the model had a part in is recorded or kept.
+        """
+        for name, checksum in self._checksums():
+            if checksum != self.checksums[name]:
+                raise RuntimeError(f"the shared CLIP: values of {name} were changed; {_OWN}")
+
+    def _checksums(self) -> Iterator[tuple[str, int]]:
+        """Of each parameter's and buffer's bytes; `.data` escapes the versions that torch keeps."""
+        for name, tensor in self.model.state_dict().items():
+            yield name, zlib.crc32(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
 
     def student(self) -> nn.Module:
         """A trainable copy of the image tower; the frozen one is not touched."""

@@ -27,13 +27,19 @@ class ImageList:
 class LabelledImages:
     """N images and their labels (N, C), float32 zeros and ones, for C named classes.
 
-    Training images may have captions: N texts, each of one or several sentences.
+    Labels are read-only: copy them to change them. Training images may have captions: N texts,
+    each of one or several sentences.
     """
 
     images: ImageList
     labels: np.ndarray
     class_names: tuple[str, ...]
     captions: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        labels = np.asarray(self.labels).view()
+        labels.flags.writeable = False
+        object.__setattr__(self, "labels", labels)
 
     @property
     def class_counts(self) -> np.ndarray:

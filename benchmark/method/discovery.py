@@ -7,8 +7,9 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -49,16 +50,28 @@ def hyperparameters(cls: type[Method]) -> dict[str, Any]:
     return {name: found[name] for name in dict.fromkeys([*own, *found])}
 
 
+def shipped() -> dict[str, type[Method]]:
+    """Name -> class of every method in baselines/ and hpdval/."""
+    return _methods(_shipped_modules(), [])
+
+
 def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
     """Name -> class of every method in baselines/, hpdval/, installed packages and plugin files.
 
     InputError names a file that does not import, holds no method, or takes a name that is taken.
     """
+    plugins = plugins or []
+    return _methods(itertools.chain(_shipped_modules(), _foreign_modules(plugins)), plugins)
+
+
+def _methods(
+    modules: Iterable[tuple[str, ModuleType]], plugins: list[Path]
+) -> dict[str, type[Method]]:
     found: dict[str, type[Method]] = {}
-    for source, module in _modules(plugins or []):
+    for source, module in modules:
         own = [value for value in vars(module).values() if _is_own(value, module)]
         classes = [cls for cls in own if not inspect.isabstract(cls)]
-        if not classes and source in map(str, plugins or []):
+        if not classes and source in map(str, plugins):
             raise InputError(f"{source}: {_lack(own)}")
         for cls in classes:
             if not isinstance(getattr(cls, "name", None), str):
@@ -85,12 +98,15 @@ def _lack(abstract: list[type[Method]]) -> str:
     return f"{abstract[0].__name__}: {missing} is missing; add it"
 
 
-def _modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:
+def _shipped_modules() -> Iterator[tuple[str, ModuleType]]:
     for folder in _FOLDERS:
         for path in sorted((environment.ROOT / folder).glob("*.py")):
             if path.stem != "__init__":
                 name = f"{folder}.{path.stem}"
                 yield str(path), _guarded(str(path), lambda n=name: importlib.import_module(n))
+
+
+def _foreign_modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:
     for point in entry_points(group=ENTRY_POINTS):
         cls = _guarded(f"entry point {point.name}", point.load)
         yield f"entry point {point.name}", sys.modules[cls.__module__]

@@ -1,4 +1,4 @@
-"""What a method reads of a list of images: CLIP's features, or pictures, as tensors on the device.
+"""What a method reads of its images: labels, CLIP's features, pictures, as tensors on the device.
 
 For lists that are read once, in order; a training loop draws from `Run.training_features` and
 `Run.training_pixels`.
@@ -13,10 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.data.images import ImageList
+from benchmark.data.images import ImageList, LabelledImages
 from benchmark.method.run import Run
 
 _PART = 256  # images whose local features are on the device at a time, at least
+
+
+def label_matrix(run: Run, data: LabelledImages) -> Tensor:
+    """Labels (N, C), float32 zeros and ones: a copy, which may be changed."""
+    return torch.tensor(data.labels, device=run.device)
 
 
 def normalised_features(run: Run, images: ImageList, kind: str = "global") -> Tensor:

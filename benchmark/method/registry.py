@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from benchmark.common import environment, files, identity
+from benchmark.common import environment, files, identity, processes
 from benchmark.common.errors import InputError
 from benchmark.method import discovery, search_space
 from benchmark.method.base import Method
@@ -37,6 +37,7 @@ class MethodInfo:
     file: str = ""
     title: str = ""  # its name in tables and figures
     search_space: SearchSpace = field(default_factory=dict)  # as declared: see `checked`
+    foreign: bool = False  # of a plugin file or an installed package
 
     def __post_init__(self) -> None:  # JSON knows no tuples; as hyperparameters there are no lists
         defaults = {k: tuple(v) if isinstance(v, list) else v for k, v in self.defaults.items()}
@@ -47,10 +48,15 @@ class MethodInfo:
 def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
     """Each method there is, by name; InputError as `discovery.discover`.
 
-    Plugin files and installed packages are always imported: what they depend on is not known.
+    Plugin files and installed packages are always imported, as what they depend on is not known,
+    and in a process of their own, as is what they do.
     """
     if plugins or entry_points(group=discovery.ENTRY_POINTS):
-        return _ask(plugins)
+        try:
+            return processes.apart(_ask, plugins)
+        except processes.Died as death:
+            named = ", ".join(map(str, plugins)) or "an installed package"
+            raise InputError(f"{named}: does not import: {death}; mend the file") from None
     stored = environment.cache() / "methods" / f"{_sources()}.json"
     try:
         found = {name: MethodInfo(**kept) for name, kept in json.loads(stored.read_text()).items()}
@@ -63,10 +69,11 @@ def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
 
 
 def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
-    return {name: info(name, cls) for name, cls in discovery.discover(list(plugins)).items()}
+    found, own = discovery.discover(list(plugins)), discovery.shipped()
+    return {name: info(name, cls, foreign=name not in own) for name, cls in found.items()}
 
 
-def info(name: str, cls: type[Method]) -> MethodInfo:
+def info(name: str, cls: type[Method], foreign: bool = False) -> MethodInfo:
     """What the class says of itself; InputError for defaults that no record can hold."""
     file = inspect.getfile(cls)
     defaults = discovery.hyperparameters(cls)
@@ -77,7 +84,7 @@ def info(name: str, cls: type[Method]) -> MethodInfo:
     summary = (cls.__doc__ or "").strip().partition("\n")[0]
     title = cls.title or name
     about = (cls.version, cls.deterministic, defaults, summary, file, title)
-    return MethodInfo(name, *about, cls.search_space)
+    return MethodInfo(name, *about, cls.search_space, foreign)
 
 
 def _sources() -> str:

@@ -88,8 +88,8 @@ def skipped(described: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {**described, "status": "skipped", "reason": reason}
 
 
-def failed(unit: Unit, error: Exception, origin: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a failure, while its exception is being handled; `origin` is provenance.
+def failed(unit: Unit, error: BaseException, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a failure; `origin` is provenance.
 
     Bad input that only shows while a unit computes, such as a cut-off image, is the user's to mend:
     its message stands as it is, and `kind` makes the exit code 2.
@@ -106,7 +106,7 @@ def failed(unit: Unit, error: Exception, origin: Mapping[str, Any]) -> dict[str,
         "status": "failed",
         "kind": "input" if bad_input else "error",
         "error": " ".join(text.split())[:500],
-        "traceback": traceback.format_exc(),
+        "traceback": "".join(traceback.format_exception(error)),
         "provenance": {**origin, "utc": provenance.now()},
     }
 

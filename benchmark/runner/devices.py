@@ -1,4 +1,4 @@
-"""Which device each worker computes on, how many workers there are, how its process is set up.
+"""Which device each worker computes on, how many workers there are, how a process is set up.
 
 Threads, deterministic kernels, kept memory. torch is brought only by what needs it.
 """
@@ -16,6 +16,7 @@ from benchmark.common.errors import InputError
 WORKER_BYTES = 1.5 * GIB  # what one CPU worker may need
 MOST_WORKERS = 8
 _TRIM, _MAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
+_MOST_PIXELS = 1024**3 // 4 // 3  # as Pillow has it: more is a decompression bomb
 _LARGEST = 32 * 1024**2  # bytes: more it does not take from the heap
 
 
@@ -50,13 +51,24 @@ def _gpus() -> int:
 
 
 def make_deterministic(device: str) -> None:
-    """Make this process compute the same bits whatever runs beside it.
+    """Make this process compute the same bits whatever runs beside it, and whatever ran in it.
 
     On the CPU one thread: sums depend on how many threads share them. On CUDA the deterministic
-    kernels, with a warning where there is none.
+    kernels, with a warning where there is none. What libraries let anyone set for a whole process
+    is as they come.
     """
+    import numpy as np
     import threadpoolctl
     import torch
+    from PIL import Image, ImageFile
+
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_float32_matmul_precision("highest")
+    torch.autograd.set_detect_anomaly(False)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, _MOST_PIXELS
 
     # As use_deterministic_algorithms(True, warn_only=True), which also brings the compiler: 1 s.
     torch.set_deterministic_debug_mode("warn")

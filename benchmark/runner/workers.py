@@ -1,147 +1,186 @@
-"""Runs units: claim, re-check, compute, write; failures isolated; one worker or many."""
+"""Has units computed: claims each, hands it to a process, and answers for whatever comes of it."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from multiprocessing import connection
+from signal import SIGKILL, SIGTERM
 
 from benchmark.common import files
-from benchmark.common.errors import InputError
+from benchmark.common.processes import Died
 from benchmark.records import store
-from benchmark.runner.checkpoints import Busy
+from benchmark.runner import unit_process
+from benchmark.runner.job import Job
 from benchmark.runner.progress import Progress
 from benchmark.runner.schedule import order
+from benchmark.runner.unit_process import WAITS, UnitProcess
 from benchmark.suites.unit import Unit
 
-if TYPE_CHECKING:
-    from benchmark.clip.backbone import Backbone
-    from benchmark.runner.workspace import Workspace
-
 PAUSE = 0.3  # seconds between two looks at units that others are computing
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker must know; it travels to spawned processes."""
-
-    units: tuple[Unit, ...]
-    suite: str
-    folder: store.ResultsFolder
-    cache: Path
-    root: Path  # the data root
-    backbone: Backbone
-    plugins: tuple[Path, ...] = ()
-    devices: tuple[str, ...] = ("cpu",)  # one a worker
-    stale: Mapping[str, int] = field(default_factory=dict)  # files that count as absent
-    origin: Mapping[str, Any] = field(default_factory=dict)  # provenance.of_code()
-    shuffle: int = 0  # differs between processes, so that claims rarely collide
-    oracle: bool = False  # evaluate each epoch; records without that count as absent
-    plain: bool = False  # encode prompts the slow way
-    costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see schedule.py
+_FROM_OUTSIDE = (-SIGKILL, -SIGTERM)  # no fault of the unit, unless it happens to it again
 
 
 def run(job: Job) -> store.RecordStore:
-    """Compute the job's units that have no record; return the records as they stand then."""
+    """Compute the job's units that have no record; return the records as they stand then.
+
+    InputError for what no unit can be computed with, and for a full disk.
+    """
     records = store.RecordStore(job.folder, job.stale, job.oracle)
     records.scan()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
     with Progress(job.units, records, len(job.devices)):
-        if len(job.devices) == 1:
-            work(job, 0)
-        else:
-            _spawn(job)
+        _Run(job).to_the_end()
     return records
 
 
-def _spawn(job: Job) -> None:
-    """One process a device; a killed worker's unit is taken up by the others."""
-    context = multiprocessing.get_context("spawn")
-    workers = [
-        context.Process(target=_worker, args=(job, index, os.getpid()), name=f"worker {index + 1}")
-        for index in range(len(job.devices))
-    ]
-    try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-    finally:
-        for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
-    for worker in workers:
-        if worker.exitcode == 2:
-            raise SystemExit(2)  # it has said why
-        if worker.exitcode:
-            hint = " (killed: too little memory? use fewer --workers)"
-            more = hint if worker.exitcode == -signal.SIGKILL else ""
-            print(f"warning: {worker.name} ended with {worker.exitcode}{more}", file=sys.stderr)
+class _Worker:
+    """A place for a process: what is left for it to look at, what is being computed in it.
 
-
-def _worker(job: Job, index: int, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
-    try:
-        work(job, index, parent)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
-def work(job: Job, index: int, parent: int | None = None) -> None:
-    """Walk the units until each is done, failed in this run, or given up with a dead parent.
-
-    A unit that another process has claimed, or whose base state another is building, is passed
-    over and looked at again later: should that process die, its lock is free.
+    A unit of a shipped method goes to a process that is kept for the next one; a unit of a plugin's
+    to a fresh one, which ends with it. So nothing that it does to its process, to a library or to
+    the shared CLIP is there for another unit; after a failure no process goes on.
     """
-    records = store.RecordStore(job.folder, job.stale, job.oracle, complain=lambda line: None)
-    left = order(job.units, job.costs, index, len(job.devices), job.shuffle)
-    workspace = None
-    while left:
-        records.scan()
-        waiting = []
-        for unit in left:
-            if parent is not None and os.getppid() != parent:
-                return
-            if records.settled(unit):
+
+    def __init__(self, job: Job, index: int) -> None:
+        self.job, self.device = job, job.devices[index]
+        self.left = order(job.units, job.costs, index, len(job.devices), job.shuffle)
+        self.rests_until = 0.0
+        self.in_vain = 0  # units in a row that had to wait for what another process builds
+        self.kept: UnitProcess | None = None
+        self.process: UnitProcess | None = None  # the one that is computing `unit`
+        self.unit: Unit | None = None
+        self.claim = ExitStack()  # the unit's, held until its outcome is recorded
+
+    def begin(self, unit: Unit, claim: ExitStack, broken: Mapping[str, Exception]) -> None:
+        foreign = unit.method in self.job.foreign
+        if foreign or self.kept is None:
+            self.process = UnitProcess(self.job, self.device, plugins=foreign)
+        else:
+            self.process = self.kept
+        self.kept = self.kept if foreign else self.process
+        self.unit, self.claim = unit, claim
+        self.process.begin(unit, broken)
+
+    def free(self, goes_on: bool) -> None:
+        """The unit is settled or put back; its process is kept for shipped methods if it can be."""
+        if self.process is not self.kept or not goes_on:
+            self.kept = None if self.process is self.kept else self.kept
+            self.process.end()
+        self.unit = self.process = None
+        self.claim.close()
+
+    def end(self) -> None:
+        for process in {self.kept, self.process} - {None}:
+            process.end()
+        self.claim.close()
+
+
+class _Run:
+    """One walk through a job's units, until each is done or has failed.
+
+    A unit that another command has claimed, or whose base state is just being built, is passed over
+    and looked at again later: should that command die, its lock is free.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.records = store.RecordStore(job.folder, job.stale, job.oracle, complain=_in_silence)
+        self.workers = [_Worker(job, index) for index in range(len(job.devices))]
+        self.broken: dict[str, Exception] = {}  # stages that failed, see Workspace
+        self.killed: set[str] = set()  # units whose process was killed once
+
+    def to_the_end(self) -> None:
+        try:
+            while self._unfinished():
+                self.records.scan()
+                for worker in self.workers:
+                    if worker.unit is None and time.monotonic() >= worker.rests_until:
+                        self._give(worker)
+                self._await()
+        finally:
+            for worker in self.workers:
+                worker.end()
+
+    def _unfinished(self) -> bool:
+        return any(worker.unit or worker.left for worker in self.workers)
+
+    def _give(self, worker: _Worker) -> None:
+        """Hand it the first unit that it can claim; without any it rests."""
+        taken = {other.unit.key for other in self.workers if other.unit}
+        passed = []
+        while worker.left and worker.unit is None:
+            unit = worker.left.pop(0)
+            if self.records.settled(unit):
                 continue
-            with files.claimed(job.folder.claim(unit)) as mine:
-                if mine:
-                    records.scan()  # inside the claim: it may have been done a moment ago
-                    if records.settled(unit):
-                        continue
-                    workspace = workspace or _workspace(job, index)
-                if not mine or not one(job, unit, workspace):
-                    waiting.append(unit)
-        if len(waiting) == len(left):
-            time.sleep(PAUSE)
-        left = waiting
+            claim = ExitStack()
+            path = self.job.folder.claim(unit)
+            if unit.key in taken or not claim.enter_context(files.claimed(path)):
+                passed.append(unit)
+                continue
+            self.records.scan()  # inside the claim: it may have been done a moment ago
+            if self.records.settled(unit):
+                claim.close()
+            else:
+                worker.begin(unit, claim, self.broken)
+        worker.left += passed
+        if worker.unit is None:
+            worker.rests_until = time.monotonic() + PAUSE
+
+    def _await(self) -> None:
+        """Wait for answers, no longer than until something else is to be done, and hear them."""
+        busy = {worker.process.pipe: worker for worker in self.workers if worker.unit}
+        for pipe in connection.wait(list(busy), self._patience()):
+            self._hear(busy.pop(pipe))
+        for worker in busy.values():
+            if self.job.timeout and time.monotonic() - worker.process.began > self.job.timeout:
+                limit = f"it had no end after {self.job.timeout:g} s (--unit-timeout)"
+                self._failed(worker, TimeoutError(limit))
+
+    def _patience(self) -> float | None:
+        """Seconds until a unit has had its time, or an idle worker has rested; None: any number."""
+        ends = [worker.rests_until for worker in self.workers if not worker.unit and worker.left]
+        busy = [worker.process for worker in self.workers if worker.unit]
+        if self.job.timeout:
+            ends += [process.began + self.job.timeout for process in busy]
+        if ends:
+            return max(0.0, min(ends) - time.monotonic())
+        return None if busy else 0.0
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            answer = worker.process.answer()
+        except Died as death:
+            if death.code not in _FROM_OUTSIDE or worker.unit.key in self.killed:
+                self._failed(worker, ChildProcessError(str(death)))
+                return
+            self.killed.add(worker.unit.key)
+            why = f"{death} (too little memory? use fewer --workers); tried once more"
+            print(f"warning: {worker.unit.text}: {why}", file=sys.stderr)
+            worker.left.append(worker.unit)
+            worker.free(goes_on=False)
+            return
+        self.broken |= answer.broken
+        waits = answer.outcome == WAITS
+        worker.in_vain = worker.in_vain + 1 if waits else 0
+        if waits:
+            worker.left.append(worker.unit)
+            if worker.in_vain >= len(worker.left):
+                worker.rests_until, worker.in_vain = time.monotonic() + PAUSE, 0
+        worker.free(answer.goes_on)
+
+    def _failed(self, worker: _Worker, error: Exception) -> None:
+        """Record that the unit failed, which its process cannot do, and end that."""
+        from benchmark.records import record  # brings scikit-learn
+
+        worker.process.end()
+        fields = record.failed(worker.unit, error, self.job.origin)
+        unit_process.write(self.job, worker.unit, fields)
+        worker.free(goes_on=False)
 
 
-def _workspace(job: Job, index: int) -> Workspace:
-    from benchmark.runner.workspace import Workspace  # brings torch: only with something to compute
-
-    names = ("backbone", "cache", "root", "plugins", "stale", "origin", "oracle", "plain")
-    settings = {name: getattr(job, name) for name in names}
-    return Workspace(device=job.devices[index], results=job.folder.path, **settings)
-
-
-def one(job: Job, unit: Unit, workspace: Workspace) -> bool:
-    """Compute and record a claimed unit, whatever comes of it; False if it has to wait."""
-    from benchmark.records import record  # brings scikit-learn
-    from benchmark.runner.executor import execute
-
-    head = {"key": unit.key, "suite": job.suite}
-    try:
-        store.write(job.folder, unit, head | execute(workspace, unit))
-    except Busy:
-        return False
-    except Exception as error:
-        store.write(job.folder, unit, head | record.failed(unit, error, job.origin))
-    return True
+def _in_silence(line: str) -> None:
+    """What the progress's records have complained of is not said twice."""

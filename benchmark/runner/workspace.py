@@ -1,8 +1,9 @@
-"""What a worker keeps between units: CLIP, features, tasks, method classes, failed stages."""
+"""What a process keeps between units: CLIP, features, tasks, method classes, failed stages."""
 
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,12 @@ from benchmark.clip import model
 from benchmark.clip.backbone import Backbone
 from benchmark.clip.feature_cache import FeatureStore
 from benchmark.common import seeding
+from benchmark.common.errors import InputError
 from benchmark.common.identity import canonical, seed_of
 from benchmark.data import preprocessing, tasks
 from benchmark.data.preprocessing import CLIP
-from benchmark.method import precision
+from benchmark.method import discovery, precision
 from benchmark.method.base import Method
-from benchmark.method.discovery import discover
 from benchmark.method.precision import FLOAT32
 from benchmark.method.run import Run
 from benchmark.records import provenance
@@ -33,13 +34,18 @@ _TASKS_KEPT = 8  # a task's labels take up to 2 MB
 
 @dataclass(kw_only=True, eq=False)
 class Workspace:
-    """One worker's, on one device; sets the process up for it."""
+    """One process's, on one device; sets the process up for it.
+
+    plugins   files of methods beside the shipped and installed ones; None: shipped ones alone
+    broken    stages that failed, by their identity, here or in another process of the run: they
+              are not tried again
+    """
 
     backbone: Backbone
     device: str  # "cpu" or "cuda:0"
     cache: Path  # below it lie pictures, features and checkpoints
     root: Path  # the data root
-    plugins: Sequence[Path] = ()
+    plugins: Sequence[Path] | None = ()
     stale: Mapping[str, int] = field(default_factory=dict)  # see `checkpoints.fetch`
     origin: Mapping[str, Any] = field(default_factory=dict)  # provenance of the code
     oracle: bool = False  # evaluate each epoch on the test images too
@@ -47,12 +53,21 @@ class Workspace:
     results: Path | None = None  # <results>/<suite>/<scale>, to keep scores in; None: nowhere
 
     def __post_init__(self) -> None:
+        self.folder = Path.cwd()
         devices.make_deterministic(self.device)
-        self.classes: dict[str, type[Method]] = discover(list(self.plugins))
+        self.classes: dict[str, type[Method]] = (
+            discovery.shipped() if self.plugins is None else discovery.discover(list(self.plugins))
+        )
         self.clips: dict[int | None, model.Clip] = {}  # by image side; None: the model's own
         self.stores: dict[tuple[str, bool], FeatureStore] = {}  # by preprocessing, half or not
         self.load_task = functools.lru_cache(_TASKS_KEPT)(tasks.load)
-        self.broken: dict[str, Exception] = {}  # stages that failed here: not tried again
+        self.broken: dict[str, Exception] = {}
+
+    def settle(self, broken: Mapping[str, Exception]) -> None:
+        """Before a unit: what an earlier one may have set for the whole process is set anew."""
+        self.broken |= broken
+        os.chdir(self.folder)
+        devices.make_deterministic(self.device)
 
     def task(self, unit: Unit) -> tasks.Task:
         """The unit's task, kept for the next units."""
@@ -79,7 +94,7 @@ class Workspace:
         return run
 
     def checkpoint(self, what: Mapping[str, Any], build: Callable[[], Checkpoint]) -> Checkpoint:
-        """A kept stage; one that failed to build in this process fails again at once."""
+        """A kept stage; one that failed to build in this run fails again at once."""
         name = canonical(what)
         if name in self.broken:
             raise self.broken[name]
@@ -88,7 +103,8 @@ class Workspace:
         except checkpoints.Busy:
             raise
         except Exception as error:
-            self.broken[name] = error
+            known = isinstance(error, InputError)  # others may not travel between processes
+            self.broken[name] = error if known else RuntimeError(f"{type(error).__name__}: {error}")
             raise
 
     def timed(self, step: Callable[[], Any]) -> tuple[Any, float]:

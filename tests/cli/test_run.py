@@ -29,7 +29,7 @@ ROOT = environment.ROOT
 FLAGS = (
     *("--suite", "--tasks", "--methods", "--seeds", "--episodes", "--workers", "--device"),
     *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin", "--oracle"),
-    *("--precision", "--plain", "--recompute", "--to"),
+    *("--precision", "--plain", "--recompute", "--to", "--unit-timeout"),
     *("--status", "--dry-run", "--list", "--report", "--force", "--compare", "--new-method"),
 )
 
@@ -284,7 +284,7 @@ def test_interruption(world, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.runner.executor.execute", interrupt)
+    monkeypatch.setattr("benchmark.runner.workers.connection.wait", interrupt)
     code, _, err = world.run("--methods", "prior")
     assert code == 130 and "the same command goes on" in err
     assert not files.file_times(world.records)
@@ -333,6 +333,7 @@ def test_method_cards_are_kept_until_a_source_changes(method_cards, monkeypatch)
     assert list(registry.methods()) == ["asked"]
     (method_cards / "methods" / "changed.json").write_text("[")
     assert list(registry.methods()) == ["asked"]
+    monkeypatch.setattr(registry.processes, "apart", lambda ask, plugins: ask(plugins))
     assert list(registry.methods([Path("plugin.py")])) == ["asked"]
 
 

@@ -15,7 +15,8 @@ from benchmark.clip.packing import Packing
 from benchmark.clip.prompts import PromptEncoder, encode_template, initial_context
 from benchmark.common.errors import InputError
 from benchmark.records import store
-from benchmark.runner import devices, workers
+from benchmark.runner import devices, unit_process
+from benchmark.runner.job import Job
 from tests.helpers import drawn_images, prompt_task, text_towers
 
 MIXED = ("traffic light", "dog", "a very long name of seven words", "hot_dog", "tvmonitor", "cat")
@@ -165,7 +166,7 @@ def test_the_road_follows_the_clip_unless_told():
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_worker_hands_the_flag_to_every_clip(plain, tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
-    job = workers.Job(
+    job = Job(
         units=(),
         suite="mine",
         folder=store.paths(tmp_path, "mine", "miniature"),
@@ -174,7 +175,7 @@ def test_a_worker_hands_the_flag_to_every_clip(plain, tmp_path, monkeypatch):
         backbone=resolve.resolve(None, "miniature"),
         plain=plain,
     )
-    workspace = workers._workspace(job, 0)
+    workspace = unit_process.workspace_of(job, "cpu", plugins=False)
     for preprocess in ("clip", "clip-64"):
         assert workspace.store(preprocess).clip.plain_text is plain
 

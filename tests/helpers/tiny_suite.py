@@ -28,6 +28,10 @@ methods:
 PLUGIN = '''\
 """Fast methods that show what the runner does with them."""
 import os, time
+if "TINY" in os.environ:  # in a process of its own: the world is installed there too
+    from pathlib import Path
+    from tests.helpers import tiny_suite
+    tiny_suite.install_world(Path(os.environ["TINY"]))
 import numpy as np
 import torch
 from benchmark.method.base import Method
@@ -187,32 +191,39 @@ def _split(folder: Path, name: str, setting: str, lists: dict[str, list]) -> Non
 
 
 def install(folder: Path, put=setattr) -> None:
-    """Put the tiny world in the place of the miniature, its CLIP and its features."""
+    """Put the tiny world in the place of the miniature, where the command runs."""
     from benchmark import miniature
     from benchmark.clip import resolve
     from benchmark.clip.backbone import Backbone
-    from benchmark.data import splits
     from benchmark.method import discovery
     from benchmark.report.figures import draw
-    from benchmark.runner import workers, workspace
+    from benchmark.runner import workers
 
     backbone = Backbone("tiny", "tiny", folder, "0" * 64)
     build = types.SimpleNamespace(
         ensure=lambda cache, development=False: folder, built=lambda cache: None
     )
     put(miniature, "build", build)
-    put(splits, "FOLDER", folder / "splits")
     put(workers, "PAUSE", 0.05)
     put(resolve, "resolve", lambda spec, scale, download: backbone)
     put(discovery, "_FOLDERS", ())  # shipped methods: importing them takes seconds
     drawn = contextlib.nullcontext(dict)  # nothing: test_figures.py looks at figures
     put(draw, "drawing", lambda *parts: drawn)
-    frozen = types.SimpleNamespace(check_frozen=lambda: None)
+    install_world(folder, put)
+
+
+def install_world(folder: Path, put=setattr) -> None:
+    """Put the tiny world's splits, CLIP and features in their places, where units are computed."""
+    from benchmark.data import splits
+    from benchmark.runner import workspace
+
+    put(splits, "FOLDER", folder / "splits")
+    frozen = types.SimpleNamespace(check_frozen=lambda: None, check_values=lambda: None)
     put(workspace, "model", types.SimpleNamespace(load=lambda backbone, device, size: frozen))
     put(workspace, "FeatureStore", lambda clip, cache, how, **_: types.SimpleNamespace(clip=clip))
 
 
-if "TINY" in os.environ and __name__ in ("__main__", "__mp_main__"):
+if "TINY" in os.environ and __name__ == "__main__":
     for name in (
         "clip.model",
         "clip.feature_cache",
@@ -220,7 +231,7 @@ if "TINY" in os.environ and __name__ in ("__main__", "__mp_main__"):
     ):  # open_clip and matplotlib are slow, too
         stub = sys.modules[f"benchmark.{name}"] = types.ModuleType(f"benchmark.{name}")
         stub.FeatureStore = None
-    install(Path(os.environ["TINY"]))  # in worker processes too: they import this file
+    install(Path(os.environ["TINY"]))
 
 if __name__ == "__main__":
     from benchmark.cli.run import main

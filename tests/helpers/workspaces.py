@@ -29,7 +29,7 @@ UNIT = Unit(
 def make(folder, monkeypatch, methods, stale=None) -> Workspace:
     """One with these methods by name; the settings of this process stay as they were."""
     monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
-    monkeypatch.setattr(workspace, "discover", lambda plugins: methods)
+    monkeypatch.setattr(workspace.discovery, "discover", lambda plugins: methods)
     backbone = resolve.resolve(None, "miniature")
     places = {"cache": folder / "cache", "root": folder, "stale": stale or {}}
     made = Workspace(backbone=backbone, device="cpu", **places)

@@ -11,7 +11,7 @@ import torch
 from benchmark.common import files
 from benchmark.method.base import Method
 from benchmark.records import store
-from benchmark.runner import checkpoints, executor, predict, workers
+from benchmark.runner import checkpoints, executor, predict, unit_process
 from benchmark.runner.executor import execute
 from benchmark.runner.predict import check_scores
 from tests.helpers import drawn_images, workspaces
@@ -137,7 +137,7 @@ def test_while_another_process_builds_it_the_unit_waits(workspace, tmp_path):
         assert mine
         with pytest.raises(checkpoints.Busy):
             execute(workspace, unit())
-        assert workers.one(job, unit(), workspace) is False
+        assert unit_process.computed(job, unit(), workspace, {}).outcome == unit_process.WAITS
     assert not list((tmp_path / "r").rglob("*.json")) and len(built) == 1
     assert execute(workspace, unit())["status"] == "done" and len(built) == 2
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmark.common import processes
 from benchmark.report.figures import (
     bars,
     cost,
@@ -47,13 +45,9 @@ def drawing(
     if workers == 1:
         yield lambda: _merged(map(_files, kinds))
         return
-    deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # this process hears Ctrl-C and ends them
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), *deaf) as pool:
+    with processes.pool(workers) as pool:
         found = pool.map(_files, kinds)
-        try:
-            yield lambda: _merged(found)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield lambda: _merged(found)
 
 
 def _kinds(
