@@ -9,13 +9,46 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from benchmark.common.errors import InputError
+from benchmark.common.text import shortened
+
+_DIGITS = 18  # so many fit 64 bits
 
 
 class Parser(argparse.ArgumentParser):
     """argparse prints its usage before an error; here an error is one line."""
 
+    def parse_args(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+        """As argparse; InputError for an empty value, such as a shell's variable that is not set.
+
+        None of them would mean what was meant: an empty path is this folder, no name is no
+        choice and thus everything.
+        """
+        arguments = sys.argv[1:] if arguments is None else arguments
+        _check_filled(arguments)
+        return super().parse_args(arguments)
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
+
+
+def _check_filled(arguments: Sequence[str]) -> None:
+    """InputError, which names the flag, if an argument is empty or commas and spaces alone."""
+    flag = "an argument"
+    for text in arguments:
+        if text.startswith("--"):
+            flag, equals, text = text.partition("=")
+            if not equals:
+                continue
+        if not text.replace(",", " ").strip():
+            raise InputError(f"{flag}: {text!r} is empty; give a value or leave it out")
+
+
+def whole_number(text: str, flag: str) -> int:
+    """The number, 0 or more, that a flag is given; InputError for any other text."""
+    if not text.isdecimal() or len(text) > _DIGITS:
+        rule = f"a whole number, 0 or more, of at most {_DIGITS} digits"
+        raise InputError(f"{flag} {shortened(text)}: not {rule}")
+    return int(text)
 
 
 def names(given: Sequence[str] | None) -> tuple[str, ...] | None:

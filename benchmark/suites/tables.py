@@ -9,8 +9,10 @@ from typing import Any
 
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
+from benchmark.common.text import LONGEST
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # names become file names and LaTeX labels
+# Names become file names and LaTeX labels.
+_NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{,{LONGEST - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def parse(fields: strict_yaml.Fields, labels: Iterable[str], origin: str) -> Rep
 def _table(name: Any, data: Any, labels: tuple[str, ...], origin: str) -> TableSpec:
     where = f"{origin}: tables.{name}"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"{where}: a table's name has small letters, digits and '-' only")
+        rule = f"has small letters, digits and '-' only, at most {LONGEST}"
+        raise InputError(f"{where}: a table's name {rule}")
     known = ("title", "paper", "factors", "rows", "tasks", "curve")
     fields = strict_yaml.Fields(data, where, known)
     factors, rows = fields.items("factors", str), fields.get("rows", dict)
