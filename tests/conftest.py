@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import tiny_suite
+from tests.helpers import bad_input, tiny_suite
 
 
 class World:
@@ -64,6 +64,22 @@ def world(tmp_path, monkeypatch, capsys):
 
     tiny_suite.install(tiny_suite.make(tmp_path), put)
     return World(tmp_path, capsys)
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory):
+    """A cache for commands that only look: what the shipped methods say is asked once."""
+    return tmp_path_factory.mktemp("cards")
+
+
+@pytest.fixture
+def place(monkeypatch, tmp_path, cards):
+    """The working folder of a bad command, without settings of the user's: see bad_input.make."""
+    for name in ("CIMLIC_LOCK_DIR", "CIMLIC_DATA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CIMLIC_CACHE", str(cards))
+    monkeypatch.chdir(tmp_path)
+    return bad_input.make(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
 
 _DIGITS = 18  # so many fit 64 bits
+_NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)  # of a path: nothing but another one helps
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,7 +73,7 @@ def command(
 
 
 def guarded(run: Callable[[], int], interrupted: str | None = None) -> int:
-    """The exit code of `run`; 2 and one line on stderr for bad input.
+    """The exit code of `run`; 2 and one line on stderr for bad input, a name that is none included.
 
     141, as shells have it, and not a word, if whoever reads the output stops early, as `head` does;
     130 and the line `interrupted`, if there is one to say, where the user interrupts.
@@ -83,11 +85,16 @@ def guarded(run: Callable[[], int], interrupted: str | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 141
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; name another", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         if interrupted is None:
             raise
         print(f"\n{interrupted}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
-        return 141

@@ -54,7 +54,7 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
         if member:
             raise InputError(f"{origin}: include: it is itself included; name its members instead")
         head = Suite(name, (), seeds, episodes, (), origin, summary)
-        members = [load_suite(other, folder, True) for other in fields.items("include", str)]
+        members = [_member(other, folder, origin) for other in fields.items("include", str)]
         return _merged(head, members)
     methods = fields.get("methods", dict)
     if not methods:
@@ -71,6 +71,13 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
         _settings(fields, path.parent),
     )
     return replace(suite, methods=tuple(_entry(x, methods[x], suite) for x in methods))
+
+
+def _member(name: str, folder: Path, origin: str) -> Suite:
+    try:
+        return load_suite(name, folder, True)
+    except InputError as error:
+        raise InputError(f"{origin}: include: {error}") from None
 
 
 def _settings(fields: strict_yaml.Fields, folder: Path) -> dict[str, SettingsFile]:

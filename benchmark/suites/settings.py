@@ -47,7 +47,7 @@ def read(path: Path, origin: str) -> SettingsFile:
         raise InputError(f"{origin}: no such file; name one that python -m benchmark tune wrote")
     data, _ = strict_yaml.read(path, origin)
     labels = {}
-    for label, item in strict_yaml.typed(data or {}, dict, origin).items():
+    for label, item in strict_yaml.typed({} if data is None else data, dict, origin).items():
         where = f"{origin}: {strict_yaml.typed(label, str, f'{origin}: a label')}"
         fields = strict_yaml.Fields(item, where, SETTINGS)
         labels[label] = {name: fields.get(name, dict) for name in fields.data}
