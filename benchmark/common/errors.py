@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 from benchmark.common.text import shortened
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # line ends, a terminal's commands
 
 
 class InputError(Exception):
     """Bad input. The message is one line that names the file, the field and the remedy.
 
-    What it quotes may be anything: control characters are shown as Python would write them.
+    What it quotes may be anything, a terminal's commands and line ends included: characters that
+    cannot be printed are shown as Python would write them.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], message))
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

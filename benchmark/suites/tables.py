@@ -57,7 +57,7 @@ class ReportLayout:
 
 def parse(fields: strict_yaml.Fields, labels: Iterable[str], origin: str) -> ReportLayout:
     """The `tables:` section of a suite; InputError names the file, the table and the field."""
-    tables, known = fields.get("tables", dict, {}), tuple(labels)
+    tables, known = fields.get("tables", dict, {}), tuple(map(str, labels))
     return ReportLayout(tuple(_table(name, tables[name], known, origin) for name in tables))
 
 
