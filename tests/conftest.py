@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.common import processes
 from benchmark.runner import workers
-from tests.helpers import tiny_suite
+from tests.helpers import bad_input, tiny_suite
 from tests.helpers.in_process import InProcess
 
 
@@ -69,6 +69,22 @@ def world(tmp_path, monkeypatch, capsys):
     put(workers, "UnitProcess", InProcess)
     put(processes, "apart", lambda function, *arguments: function(*arguments))
     return World(tmp_path, capsys)
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory):
+    """A cache for commands that only look: what the shipped methods say is asked once."""
+    return tmp_path_factory.mktemp("cards")
+
+
+@pytest.fixture
+def place(monkeypatch, tmp_path, cards):
+    """The working folder of a bad command, without settings of the user's: see bad_input.make."""
+    for name in ("CIMLIC_LOCK_DIR", "CIMLIC_DATA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CIMLIC_CACHE", str(cards))
+    monkeypatch.chdir(tmp_path)
+    return bad_input.make(tmp_path)
 
 
 @pytest.fixture(scope="session")

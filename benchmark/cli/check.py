@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from benchmark.cli.parser import Parser, command
-from benchmark.common import errors, strict_yaml
+from benchmark.common import environment, errors, strict_yaml
 from benchmark.common.errors import InputError
-from benchmark.method import discovery
+from benchmark.method import declaration, discovery
 from benchmark.method.base import Method
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def classes(given: str) -> list[type[Method]]:
         if given not in known:
             raise errors.unknown("method", given, known)
         return [known[given]]
-    path = Path(given).expanduser().resolve()
+    path = environment.absolute(given, "check")
     if not path.is_file():
         raise InputError(f"{given}: no such file; `run_all.py --new-method NAME` writes one")
     shipped = _of_file(path, discovery.discover())
@@ -93,10 +91,11 @@ def chosen(cls: type[Method], given: Sequence[str]) -> dict[str, Any]:
         if name not in known:
             raise errors.unknown(f"hyperparameter of {cls.name}", name, known)
         try:
-            read = yaml.safe_load(value)
-        except yaml.YAMLError:
+            read = strict_yaml.parse(value)
+        except ValueError:
             read = value
-        found[name] = strict_yaml.like(read, known[name], f"--set {name}")
+        about = (name, known[name], cls.search_space)
+        found[name] = declaration.value(read, *about, f"--set {name}")
     return found
 
 
@@ -104,7 +103,7 @@ def _check_device(name: str) -> None:
     import torch
 
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+    if kind not in ("cpu", "cuda") or (number and not (number.isdecimal() and len(number) < 4)):
         raise errors.unknown("device", name, ("cpu", "cuda", "cuda:0"))
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise InputError(f"--device {name}: there is no such CUDA device; try cpu")

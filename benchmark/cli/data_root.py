@@ -10,7 +10,7 @@ import itertools
 import sys
 from collections.abc import Iterator
 
-from benchmark.cli.parser import Parser, command
+from benchmark.cli.parser import Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
@@ -38,22 +38,21 @@ def _check(flags: argparse.Namespace) -> int:
     folder = environment.given_data_root(flags.data_root)
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
-    wanted = [name for part in flags.tasks or tasks.TASKS for name in part.split(",") if name]
     members: dict[str, list[str]] = {}
-    for name in dict.fromkeys(wanted):
+    for name in names(flags.tasks) or tasks.TASKS:
         members.setdefault(tasks.split_of(name)[0], []).append(name)
     root = DataRoot(folder)
     print(f"data root {root.path}")
     verdicts = {}
-    for split, names in members.items():
-        print(f"\n{split} (tasks: {', '.join(names)})")
+    for split, wanted in members.items():
+        print(f"\n{split} (tasks: {', '.join(wanted)})")
         checked = Checked(root, split)
         decoded = caught(_decoded(checked, flags.workers)) if flags.decode else ()
         found = []
         for finding in itertools.chain(checked.findings(), decoded):
             print(f"  {finding.mark:8}{finding.text}", flush=True)
             found.append(finding)
-        verdicts |= dict.fromkeys(names, _verdict(checked, found))
+        verdicts |= dict.fromkeys(wanted, _verdict(checked, found))
     print()
     for name, verdict in verdicts.items():
         print(f"{name}: {verdict}")

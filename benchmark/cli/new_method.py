@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.text import LONGEST
 from benchmark.method import registry
 
 _TEMPLATE = Path(__file__).with_name("new_method.txt")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")  # a Python name, and a suite's label
+_NAME = re.compile(rf"[a-z][a-z0-9_]{{,{LONGEST - 1}}}")  # a Python name, and a suite's label
 _TAKEN = ("F", "Method", "Recipe")  # names that the skeleton imports
 
 
@@ -22,7 +23,7 @@ def write(name: str, folder: Path) -> Path:
     """
     path = folder / f"{name}.py"
     if not _NAME.fullmatch(name) or any(map(keyword.iskeyword, (name, name.capitalize()))):
-        remedy = "use small letters, digits and '_', and a letter first, such as my_method"
+        remedy = f"use at most {LONGEST} small letters, digits and '_', a letter first"
         raise InputError(f"--new-method {name}: not a name for a method; {remedy}")
     if name in (known := registry.methods()):
         raise InputError(f"--new-method {name}: {known[name].file} has it; choose another name")

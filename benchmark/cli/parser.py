@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -12,13 +13,47 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from benchmark.common.errors import InputError
+from benchmark.common.text import shortened
+
+_DIGITS = 18  # so many fit 64 bits
+_NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)  # of a path: nothing but another one helps
 
 
 class Parser(argparse.ArgumentParser):
     """argparse prints its usage before an error; here an error is one line."""
 
+    def parse_args(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+        """As argparse; InputError for an empty value, such as a shell's variable that is not set.
+
+        None of them would mean what was meant: an empty path is this folder, no name is no
+        choice and thus everything.
+        """
+        arguments = sys.argv[1:] if arguments is None else arguments
+        _check_filled(arguments)
+        return super().parse_args(arguments)
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
+
+
+def _check_filled(arguments: Sequence[str]) -> None:
+    """InputError, which names the flag, if an argument is empty or commas and spaces alone."""
+    flag = "an argument"
+    for text in arguments:
+        if text.startswith("--"):
+            flag, equals, text = text.partition("=")
+            if not equals:
+                continue
+        if not text.replace(",", " ").strip():
+            raise InputError(f"{flag}: {text!r} is empty; give a value or leave it out")
+
+
+def whole_number(text: str, flag: str) -> int:
+    """The number, 0 or more, that a flag is given; InputError for any other text."""
+    if not text.isdecimal() or len(text) > _DIGITS:
+        rule = f"a whole number, 0 or more, of at most {_DIGITS} digits"
+        raise InputError(f"{flag} {shortened(text)}: not {rule}")
+    return int(text)
 
 
 def names(given: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -48,7 +83,7 @@ class Ended(KeyboardInterrupt):
 
 
 def guarded(run: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """The exit code of `run`; 2 and one line on stderr for bad input.
+    """The exit code of `run`; 2 and one line on stderr for bad input, a name that is none included.
 
     141, as shells have it, and not a word, if whoever reads the output stops early, as `head` does;
     130, 143 or 129 and the line `interrupted` where a signal ends it. A character that the output
@@ -72,6 +107,11 @@ def guarded(run: Callable[[], int], interrupted: str = "interrupted") -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 141
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; name another", file=sys.stderr)
+        return 2
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.cli import jobs
-from benchmark.cli.parser import Parser, command, names
+from benchmark.cli.parser import Parser, command, names, whole_number
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.runner import devices
@@ -86,7 +86,7 @@ _FILES = _LIST | {"metavar": "FILE.py"}
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
-    plugins = tuple(Path(path).expanduser().resolve() for path in flags.plugin or ())
+    plugins = tuple(environment.absolute(path, "--plugin") for path in flags.plugin or ())
     text = None
     if flags.list:
         from benchmark.cli import status
@@ -222,10 +222,9 @@ def _reference(made: Plan) -> ResultsFolder:
 
 def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:
     seeds = names(given)
-    for seed in seeds or ():
-        if not seed.isdecimal():
-            raise InputError(f"--seeds {seed}: a seed is a whole number, 0 or more")
-    return None if seeds is None else tuple(map(int, seeds))
+    if seeds is None:
+        return None
+    return tuple(dict.fromkeys(whole_number(seed, "--seeds") for seed in seeds))
 
 
 main = command(parser, _dispatch, interrupted="interrupted; the same command goes on from here")

@@ -12,6 +12,7 @@ from benchmark.common.environment import cache
 from benchmark.common.errors import InputError
 
 _BACKBONE = "ViT-B-16-quickgelu:random"
+_MOST, _MOST_THREADS = 10**6, 1024  # more is a typing error
 _ONLY_OF = {  # flags that say nothing to the other measurements
     "steps": ("only", "threads", "classes"),
     "paper": ("backbone", "methods", "epochs"),
@@ -79,8 +80,9 @@ def parser() -> argparse.ArgumentParser:
 def _measure(flags: argparse.Namespace) -> int:
     for name in ("images", "epochs", "workers", "rounds", "threads", "classes"):
         value = getattr(flags, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name} {value}: must be 1 or more")
+        most = _MOST_THREADS if name in ("threads", "workers") else _MOST
+        if value is not None and not 1 <= value <= most:
+            raise InputError(f"--{name} {value}: must be 1 to {most}")
     what = "loader" if flags.loader else "paper" if flags.paper else "steps"
     for owner, names in _ONLY_OF.items():
         for name in names:

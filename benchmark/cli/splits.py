@@ -9,7 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmark.cli.parser import Parser, command
+from benchmark.cli.parser import Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.data.official import fetch, restrict, store, verify
@@ -45,8 +45,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
         return 0
     root = _root(flags.data_root)
     if flags.command == "fetch":
-        names = [name for part in flags.splits or () for name in part.split(",") if name]
-        fetch.fetch(root, flags.folder, names or None)
+        fetch.fetch(root, flags.folder, names(flags.splits))
     elif flags.command == "verify":
         verify.verify(root)
     else:

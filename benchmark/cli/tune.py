@@ -109,7 +109,7 @@ def _choice(flags: argparse.Namespace) -> Choice:
         seeds=(0,),
         episodes=flags.episodes,
         data_root=root,
-        plugins=tuple(Path(path).expanduser().resolve() for path in flags.plugin or ()),
+        plugins=tuple(environment.absolute(path, "--plugin") for path in flags.plugin or ()),
     )
 
 

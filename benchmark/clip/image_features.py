@@ -21,7 +21,7 @@ def image_features(visual: nn.Module, images: Tensor, local: str | None) -> tupl
             DualCoOp takes from a ResNet's attention pool, positions included.
             None: no local features; the second result is empty (N, 0, D).
     Works with gradients: HP-DVAL trains the tower through it. InputError for local features of
-    a tower that is neither CLIP's ViT nor its ResNet.
+    a tower that is neither CLIP's ViT, class token and all, nor its ResNet.
     """
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.transformer import VisionTransformer

@@ -26,8 +26,13 @@ class _Refused(Exception):
     """Why a spec is refused; `resolve` puts the spec in front."""
 
 
-_UNUSABLE = """its text tower is not CLIP's causal one with CLIP's tokenizer, which the methods \
-need; use a CLIP model such as ViT-B-16 or RN50"""
+_UNUSABLE = """its text tower is not CLIP's causal one with CLIP's tokenizer, EOS and projection \
+({}), which the methods need; use a CLIP model such as ViT-B-16 or RN50"""
+_NO_FEATURE = """its image tower gives no single feature of a square picture ({}); use a CLIP \
+model such as ViT-B-16 or RN50"""
+_EOS = 49407  # the last word of CLIP's tokenizer
+_FREE = ("context_length", "width", "heads", "mlp_ratio", "ls_init_value", "act_kwargs")
+_FREE += ("norm_kwargs", "pad_id", "eos_id")  # of a text tower: whatever they are, it is CLIP's
 
 
 def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
@@ -39,7 +44,7 @@ def resolve(spec: str | None, scale: str, download: bool = True) -> Backbone:
     InputError, in one line, where the form, the model, the tag or the file does not exist or does
     not fit.
     """
-    spec = spec or DEFAULT[scale]
+    spec = DEFAULT[scale] if spec is None else spec
     try:
         return _resolved(spec, download)
     except _Refused as refused:
@@ -55,31 +60,31 @@ def _resolved(spec: str, download: bool) -> Backbone:
         raise _Refused(f"expected {forms}")
     if model not in pretrained.models():
         raise unknown("backbone model", model, filter(_usable, pretrained.models()))
-    if not _usable(model):
-        raise _Refused(_UNUSABLE)
+    if why := _misfits(pretrained.models()[model]):
+        raise _Refused(why)
     if tag == RANDOM:
         text = f"open_clip's random weights of {model}, seed 0"
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Backbone(spec, model, None, digest, *_pixels(model))
     if "/" in tag or tag.endswith(SUFFIXES):
-        return _file(model, Path(tag).expanduser(), open_it=download)
+        return _file(model, environment.expanded(tag, "--backbone"), open_it=download)
     return _published(spec, model, tag, download)
 
 
 def _folder(spec: str, open_it: bool) -> Backbone:
-    folder = Path(spec.removeprefix(LOCAL)).expanduser()
+    folder = environment.expanded(spec.removeprefix(LOCAL), "--backbone")
     weights, config = folder / "open_clip_model.safetensors", folder / "open_clip_config.json"
     for needed in (config, weights):
         if not os.path.isfile(needed):
             raise _Refused(f"{needed} is missing; name a folder with it")
     try:
-        usable = _usable("", json.loads(config.read_text(encoding="utf-8"))["model_cfg"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        why = _misfits(json.loads(config.read_text(encoding="utf-8"))["model_cfg"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         kind = type(error).__name__
         text = f"{config} is not a model configuration ({kind}); expected open_clip's"
         raise _Refused(f"{text}, with model_cfg") from None
-    if not usable:
-        raise _Refused(_UNUSABLE)
+    if why:
+        raise _Refused(f"{config}: {why}")
     shipped = folder.resolve() == MINIATURE
     name = "miniature-clip" if shipped else folder.resolve().name
     found = Backbone(name, f"{LOCAL}{folder}", weights, sha256(weights))
@@ -138,12 +143,37 @@ def _opened(found: Backbone) -> Backbone:
     return found
 
 
-def _usable(model: str, config: Mapping[str, Any] | None = None) -> bool:
-    """Whether the text tower has room for learned prompts: causal, with CLIP's tokenizer."""
-    config = config or pretrained.models()[model]
-    text = config["text_cfg"]
-    foreign = {"hf_model_name", "hf_tokenizer_name", "no_causal_mask"} & text.keys()
-    return not (foreign or "multimodal_cfg" in config or "siglip" in model.lower())
+def _usable(model: str) -> bool:
+    """Whether the methods can work with the model of this name."""
+    return not _misfits(pretrained.models()[model])
+
+
+def _misfits(config: Mapping[str, Any]) -> str:
+    """Why the methods cannot work with a model of this configuration; "" if they can.
+
+    Prompts are encoded by code of our own. It knows a causal tower with CLIP's tokenizer and
+    open_clip's default blocks, whose feature is the state at EOS, projected. A field that is not
+    known here must be unset or false. open_clip's own ViT must give one feature a picture.
+    """
+    text, vision = config["text_cfg"], config["vision_cfg"]
+    fits = {
+        "pool_type": lambda v: v == "argmax" or (v == "eos" and text.get("eos_id") == _EOS),
+        "proj_type": lambda v: v in ("linear", None),
+        "block_type": lambda v: v in ("default", None),
+        "vocab_size": lambda v: v > _EOS,
+        "layers": lambda v: v >= 1,
+    } | dict.fromkeys(_FREE, lambda v: True)
+    odd = [f"{k}: {v}" for k, v in text.items() if not fits.get(k, lambda v: not v)(v)]
+    if odd or config.get("multimodal_cfg"):
+        return _UNUSABLE.format(", ".join(odd) or "multimodal_cfg")
+    if vision.get("timm_model_name"):
+        return ""
+    sizes = {name: vision.get(name) for name in ("image_size", "patch_size")}
+    odd = [f"{k}: {v}" for k, v in sizes.items() if isinstance(v, list) and len(set(v)) != 1]
+    pools = {name: vision.get(name) for name in ("attentional_pool", "pool_type")}
+    several = {"parallel", "cascade", "none"}
+    odd += [f"{k}: {v}" for k, v in pools.items() if v in several]
+    return _NO_FEATURE.format(", ".join(odd)) if odd else ""
 
 
 def _check_activation(model: str, entry: pretrained.Entry, what: str, tag: object) -> None:

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
+from benchmark.common.errors import InputError
+
 Features = tuple[Tensor, Tensor]  # global (N, D) and local (N, L, D)
 _CLASS = slice(0, 1)  # the first token
 
@@ -19,7 +21,7 @@ def image_features(visual: VisionTransformer, images: Tensor, local: str | None)
     four blocks that is a fifth of the work, of twelve a fourteenth. Exact, gradients too.
     """
     if not _usual(visual):
-        return _as_it_is(visual, images, local)
+        return _whole(visual, images, local)
     x = _embedded(visual, images)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
@@ -84,23 +86,23 @@ def _usual(visual: VisionTransformer) -> bool:
         visual.pool_type == "tok"
         and visual.attn_pool is None
         and not visual.final_ln_after_pool
-        and visual.conv1.kernel_size == visual.conv1.stride
+        and len(visual.transformer.resblocks) > 0
+        and visual.conv1.kernel_size == visual.conv1.stride == visual.conv1.kernel_size[::-1]
         and all(type(b) is ResidualAttentionBlock for b in visual.transformer.resblocks)
         and all(type(b.attn) is nn.MultiheadAttention for b in visual.transformer.resblocks)
     )
 
 
-def _as_it_is(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
-    """The same of a tower with another pooling or other blocks, by its own forward pass."""
-    if local not in ("value", "regions"):
-        pooled, tokens = visual(images)
-        return pooled, tokens @ visual.proj if local else pooled.new_empty(len(pooled), 0, 1)
-    x = visual._embeds(images)
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        x = block(x)
-    width, attention = x.shape[-1], last.attn
-    seen = last.ln_1(x[:, 0 if local == "regions" else 1 :])
-    weight, bias = attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]
-    value = attention.out_proj(F.linear(seen, weight, bias))
-    return _out(visual, last(x)[:, 0]), _out(visual, value)
+def _whole(visual: VisionTransformer, images: Tensor, local: str | None) -> Features:
+    """The same of a tower with another pooling or other blocks: its own forward pass.
+
+    InputError for local features: where they come from in such a tower, nobody has laid down.
+    """
+    if local:
+        raise InputError(
+            f"local features ({local}): not known of this backbone, whose ViT pools in another way "
+            "than CLIP's or has other blocks; use a backbone such as ViT-B-16 or RN101"
+        )
+    found = visual(images)
+    pooled = found[0] if visual.output_tokens else found
+    return pooled, pooled.new_empty(len(pooled), 0, 1)

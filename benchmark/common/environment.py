@@ -14,15 +14,39 @@ ROOT = Path(__file__).resolve().parents[2]  # of the repository
 GIB = 1024**3
 
 
+def expanded(given: str, what: str) -> Path:
+    """The path with its ~ replaced; InputError, which `what` begins, if it is empty or no path."""
+    if not given.strip():
+        raise InputError(f"{what}: is empty, which names nothing; give a path, or leave it out")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise InputError(f"{what} {given}: {error}; write the whole path") from None
+
+
+def absolute(given: str, what: str) -> Path:
+    """The same from the root on, links followed; InputError also where that cannot be done."""
+    try:
+        return expanded(given, what).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{what} {given}: no path ({reason}); name another") from None
+
+
+def _variable(name: str) -> Path | None:
+    """The path in an environment variable, None where it is not set; InputError if it is empty."""
+    given = os.environ.get(name)
+    return None if given is None else absolute(given, f"${name}")
+
+
 def cache() -> Path:
     """$CIMLIC_CACHE or ~/.cache/cimlic: rendered images, features, base states, method cards."""
-    return Path(os.environ.get("CIMLIC_CACHE") or "~/.cache/cimlic").expanduser().resolve()
+    return _variable("CIMLIC_CACHE") or absolute("~/.cache/cimlic", "$CIMLIC_CACHE")
 
 
 def data_root(flag: str | None = None) -> Path | None:
     """--data-root, or $CIMLIC_DATA_ROOT, or None: the miniature."""
-    given = flag or os.environ.get("CIMLIC_DATA_ROOT")
-    return Path(given).expanduser().resolve() if given else None
+    return _variable("CIMLIC_DATA_ROOT") if flag is None else absolute(flag, "--data-root")
 
 
 def given_data_root(flag: str | None = None) -> Path:
@@ -35,8 +59,7 @@ def given_data_root(flag: str | None = None) -> Path:
 
 def lock_dir() -> Path | None:
     """$CIMLIC_LOCK_DIR, for results on a network disk that cannot lock; or None: beside them."""
-    given = os.environ.get("CIMLIC_LOCK_DIR")
-    return Path(given).expanduser() if given else None
+    return _variable("CIMLIC_LOCK_DIR")
 
 
 def cores() -> int:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from benchmark.common.text import shortened
+
 
 class InputError(Exception):
-    """Bad input. The message is one line that names the file, the field and the remedy."""
+    """Bad input. The message is one line that names the file, the field and the remedy.
+
+    What it quotes may be anything, a terminal's commands and line ends included: characters that
+    cannot be printed are shown as Python would write them.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
@@ -15,4 +24,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-    return InputError(f"unknown {kind} '{name}'; {hint}known: {', '.join(known) or 'none'}")
+    listed = ", ".join(known) or "none"
+    return InputError(f"unknown {kind} '{shortened(name)}'; {hint}known: {listed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import yaml
 
 from benchmark.common import errors
 from benchmark.common.errors import InputError
+from benchmark.common.text import shortened
 
+_INT = "tag:yaml.org,2002:int"
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")  # YAML 1.1 reads such numbers as text
 _KINDS = {
     str: "text (put it in quotes)",
@@ -28,24 +31,51 @@ def read(path: Path, origin: str) -> tuple[Any, str]:
     """The data of a YAML file and its first comment line; InputError if it is no YAML."""
     try:
         text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{origin}: cannot be read as YAML: {reason}") from None
+        data = parse(text)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{origin}: cannot be read as YAML: {error}") from None
     comments = (line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#"))
     return data, next(filter(None, comments), "")
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; a suite must not lose one."""
+def parse(text: str) -> Any:
+    """The data of a YAML text, merge keys (<<) followed; ValueError, in one line, if it is none."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except Exception as error:  # of a wrong value under a tag (!!int abc), PyYAML lets all pass
+        kind = type(error).__name__
+        raise ValueError(f"a value is not what it is said to be ({kind}: {error})") from None
 
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if isinstance(key, str) and keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"the mapping at line {line} has '{key}' twice; keep one")
-        return super().construct_mapping(node, deep)
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys without a word; a suite must not lose one.
+
+    Looked for while the text is read: later on, a merge puts the keys of two mappings in one.
+    """
+
+    def compose_mapping_node(self, anchor):
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                at = f"the mapping at line {node.start_mark.line + 1}"
+                raise yaml.YAMLError(f"{at} has '{shortened(key.value)}' twice; keep one")
+            seen.add((key.tag, key.value))
+        return node
+
+    def construct_yaml_int(self, node):
+        value = super().construct_yaml_int(node)
+        if abs(value) >= 2**63:  # no JSON reader and no tensor takes it
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the whole number at line {line} is too large")
+        return value
+
+
+_Loader.add_constructor(_INT, _Loader.construct_yaml_int)
 
 
 class Fields:
@@ -111,7 +141,7 @@ def like(value: Any, default: Any, where: str) -> Any:
 def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
-    return f"the text '{value}'" if isinstance(value, str) else repr(value)
+    return f"the text '{shortened(value)}'" if isinstance(value, str) else reprlib.repr(value)
 
 
 def _remedy(value: Any, kind: type) -> str:

@@ -1,8 +1,23 @@
-"""Plain text in columns, for terminals and text files."""
+"""Plain text: in columns, for terminals and text files; names that become files; short quotes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+LONGEST = 100  # letters of a name; a record's file name has more parts, and 255 in all
+NAME_RULE = f"has letters, digits, '.', '_' and '-' only, at most {LONGEST}, no sign first"
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{,{LONGEST - 1}}}")
+
+
+def is_name(text: str) -> bool:
+    """Whether suites, rows and methods may be called so: see NAME_RULE."""
+    return _NAME.fullmatch(text) is not None
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """The text, or its beginning where it is longer: what an error quotes of it."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def aligned(

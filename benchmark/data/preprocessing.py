@@ -86,7 +86,7 @@ def parse(name: str) -> Preprocessing:
     found = _NAME.fullmatch(name)
     if not found or (found[2] and found[4]):
         raise unknown("preprocessing", name, _EXAMPLES)
-    size = int(found[3]) if found[3] else None
+    size = int(found[3][:9]) if found[3] else None  # more digits are too large all the same
     if size is not None and not _SIZES[0] <= size <= _SIZES[1]:
         raise InputError(f"preprocessing '{name}': the size must be {_SIZES[0]} to {_SIZES[1]}")
     raw = bool(found[2] or found[4])

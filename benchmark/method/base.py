@@ -99,6 +99,20 @@ class Method(abc.ABC):
         return None
 
 
+def refusal(method: Method, task: Task) -> str | None:
+    """Why the method refuses the task, None if it takes it; TypeError for another answer."""
+    reason = method.skip(task)
+    if not is_answer(reason):
+        remedy = "return None to take the task, or the reason as text"
+        raise TypeError(f"skip returned {reason!r}; {remedy}")
+    return reason
+
+
+def is_answer(reason: object) -> bool:
+    """Whether `skip` may return it: None, or a text that says something."""
+    return reason is None or (isinstance(reason, str) and any(map(str.isalpha, reason)))
+
+
 def has_base(method: Method) -> bool:
     """Whether it learns on base classes; a hyperparameter `base` that is false leaves that out."""
     return type(method).fit_base is not Method.fit_base and getattr(method, "base", True)

@@ -108,10 +108,11 @@ def _shipped_modules() -> Iterator[tuple[str, ModuleType]]:
 
 def _foreign_modules(plugins: list[Path]) -> Iterator[tuple[str, ModuleType]]:
     for point in entry_points(group=ENTRY_POINTS):
-        cls = _guarded(f"entry point {point.name}", point.load)
-        yield f"entry point {point.name}", sys.modules[cls.__module__]
+        source = f"entry point {point.name}"
+        module = _guarded(source, lambda p=point: sys.modules[p.load().__module__], BaseException)
+        yield source, module
     for path in plugins:
-        yield str(path), _guarded(str(path), lambda p=path: _load_file(p))
+        yield str(path), _guarded(str(path), lambda p=path: _load_file(p), BaseException)
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -130,10 +131,11 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _guarded(source: str, load: Any) -> Any:
+def _guarded(source: str, load: Any, faults: type[BaseException] = Exception) -> Any:
+    """What `load` returns; InputError for what it raises, a stranger's sys.exit included."""
     try:
         return load()
-    except Exception as error:
+    except faults as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise InputError(
             f"{source}: does not import ({type(error).__name__}: {reason}); mend the file"

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmark.common import environment, files, identity, processes
 from benchmark.common.errors import InputError
-from benchmark.method import discovery, search_space
+from benchmark.method import declaration, discovery, search_space
 from benchmark.method.base import Method
 from benchmark.method.search_space import SearchSpace
 
@@ -74,17 +74,30 @@ def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
 
 
 def info(name: str, cls: type[Method], foreign: bool = False) -> MethodInfo:
-    """What the class says of itself; InputError for defaults that no record can hold."""
+    """What the class says of itself; InputError for what is none of the kind, see declaration."""
     file = inspect.getfile(cls)
-    defaults = discovery.hyperparameters(cls)
-    try:
-        identity.canonical(defaults)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{file}: {cls.__name__}.__init__: a default: {error}") from None
-    summary = (cls.__doc__ or "").strip().partition("\n")[0]
+    for fault, remedy in declaration.faults(cls):
+        raise InputError(f"{file}: {cls.__name__}: {fault}; {remedy}")
+    defaults = recordable(cls)
+    summary = str(cls.__doc__ or "").strip().partition("\n")[0]
     title = cls.title or name
     about = (cls.version, cls.deterministic, defaults, summary, file, title)
     return MethodInfo(name, *about, cls.search_space, foreign)
+
+
+def recordable(cls: type[Method]) -> dict[str, Any]:
+    """The class's hyperparameters and their defaults; InputError for one that no record holds."""
+    defaults = discovery.hyperparameters(cls)
+    for name, default in defaults.items():
+        where = f"{inspect.getfile(cls)}: {cls.__name__}.__init__: a default: {name}"
+        if not declaration.is_plain(default):
+            kinds = "a number, a text, a bool, None or a tuple of them"
+            raise InputError(f"{where} is a {type(default).__name__}; give it {kinds}")
+        try:
+            identity.canonical(default)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from None
+    return defaults
 
 
 def _sources() -> str:

@@ -23,7 +23,8 @@ _LARGEST = 32 * 1024**2  # bytes: more it does not take from the heap
 def check_device(name: str) -> None:
     """InputError unless it is a device's name; whether it is there, `worker_devices` says."""
     kind, _, number = name.partition(":")
-    if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+    numbered = kind == "cuda" and number.isdecimal() and len(number) < 4
+    if name not in ("auto", "cpu", "cuda") and not numbered:
         raise errors.unknown("device", name, ("auto", "cpu", "cuda", "cuda:0"))
 
 
@@ -32,6 +33,7 @@ def worker_devices(choice: str, workers: int | None, units: int) -> tuple[str, .
 
     By default one worker a GPU; on the CPU one a core, at most 8, if the memory suffices.
     """
+    check_device(choice)
     gpus = 0 if choice == "cpu" else _gpus()
     if choice == "cpu" or (choice == "auto" and not gpus):
         count = workers or min(cores(), MOST_WORKERS, max(1, int(memory() / WORKER_BYTES)))

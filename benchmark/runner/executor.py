@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from benchmark.data.tasks import Task
-from benchmark.method.base import Method, has_base
+from benchmark.method.base import Method, has_base, refusal
 from benchmark.method.run import Run
 from benchmark.records import record
 from benchmark.records.scores import truth_of, write_scores
@@ -28,10 +28,10 @@ def execute(workspace: Workspace, unit: Unit) -> dict[str, Any]:
     task = workspace.task(unit)
     cls = workspace.classes[unit.method]
     method = cls(**dict(unit.hyperparameters))
-    reason = method.skip(task)
+    reason = refusal(method, task)
     described = record.described(unit, task)
     if reason is not None:
-        return record.skipped(described, str(reason)) | workspace.provenance()
+        return record.skipped(described, reason) | workspace.provenance()
     base = None
     if task.base is not None and has_base(method):
         base = base_checkpoint(workspace, unit, task, cls)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.common import errors, strict_yaml
+from benchmark.common import errors
 from benchmark.common.errors import InputError
 from benchmark.data import preprocessing, tasks
 from benchmark.data.tasks import TaskInfo
-from benchmark.method import precision
+from benchmark.method import declaration, precision
 from benchmark.method.registry import MethodInfo
 from benchmark.suites.suite import SCALES, MethodEntry, Override, Suite
 from benchmark.suites.unit import Unit
@@ -127,7 +127,8 @@ def _settings(
             if name not in method.defaults:
                 kind = f"hyperparameter of {method.name}"
                 raise InputError(f"{at}: {errors.unknown(kind, str(name), method.defaults)}")
-            value = strict_yaml.like(value, method.defaults[name], f"{at}.{name}")
+            about = (name, method.defaults[name], method.search_space)
+            value = declaration.value(value, *about, f"{at}.{name}")
             if applies:
                 values[name] = value
     return tuple(sorted(values.items())), preprocess

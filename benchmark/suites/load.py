@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
+from benchmark.common.text import NAME_RULE, is_name
 from benchmark.data import preprocessing
 from benchmark.method import precision
 from benchmark.suites import settings, tables
@@ -18,7 +19,6 @@ from benchmark.suites.suite import CLIP, SCALES, MethodEntry, Override, Suite
 from benchmark.suites.tables import ReportLayout
 
 FOLDER = Path(__file__).parent
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names
 _CONDITIONS = ("scale", "setting", "task", "dataset")
 
 
@@ -35,7 +35,7 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     """
     named = not name.endswith((".yaml", ".yml"))
     path = folder / f"{name}.yaml" if named else Path(name)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise errors.unknown("suite", name, names(folder))
     origin = f"{folder.name}/{path.name}" if named else name
     data, summary = strict_yaml.read(path, origin)
@@ -43,8 +43,9 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     known = ("include",) if several else ("tasks", "methods", "tables", "settings")
     fields = strict_yaml.Fields(data, origin, ("name", "seeds", "episodes", *known))
     name = fields.get("name", str)
-    if not _NAME.fullmatch(name) or name == "reference":
-        raise InputError(f"{origin}: name: '{name}' cannot name a results folder; use another")
+    if not is_name(name) or name == "reference":
+        why = f"cannot name a results folder; a name {NAME_RULE}, and is not 'reference'"
+        raise InputError(f"{origin}: name: '{name}' {why}")
     seeds = fields.items("seeds", int)
     episodes = fields.get("episodes", int)
     if min(seeds) < 0 or episodes < 1:
@@ -53,7 +54,7 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
         if member:
             raise InputError(f"{origin}: include: it is itself included; name its members instead")
         head = Suite(name, (), seeds, episodes, (), origin, summary)
-        members = [load_suite(other, folder, True) for other in fields.items("include", str)]
+        members = [_member(other, folder, origin) for other in fields.items("include", str)]
         return _merged(head, members)
     methods = fields.get("methods", dict)
     if not methods:
@@ -72,6 +73,13 @@ def load_suite(name: str, folder: Path = FOLDER, member: bool = False) -> Suite:
     return replace(suite, methods=tuple(_entry(x, methods[x], suite) for x in methods))
 
 
+def _member(name: str, folder: Path, origin: str) -> Suite:
+    try:
+        return load_suite(name, folder, True)
+    except InputError as error:
+        raise InputError(f"{origin}: include: {error}") from None
+
+
 def _settings(fields: strict_yaml.Fields, folder: Path) -> dict[str, SettingsFile]:
     """The settings file of each scale that has one; their paths are relative to the suite's."""
     where = f"{fields.where}: settings"
@@ -82,8 +90,8 @@ def _settings(fields: strict_yaml.Fields, folder: Path) -> dict[str, SettingsFil
 
 def _entry(label: Any, data: Any, suite: Suite) -> MethodEntry:
     where = f"{suite.origin}: methods.{label}"
-    if not isinstance(label, str) or not _NAME.fullmatch(label):
-        raise InputError(f"{where}: a label has letters, digits, '.', '_' and '-' only")
+    if not isinstance(label, str) or not is_name(label):
+        raise InputError(f"{where}: a label {NAME_RULE}")
     known = (
         "method", "title", "settings", "hyperparameters", "preprocess", "precision", "overrides",
     )  # fmt: skip

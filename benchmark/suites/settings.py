@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +43,11 @@ def read(path: Path, origin: str) -> SettingsFile:
 
     Whether the hyperparameters are some method's shows when a suite is expanded.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise InputError(f"{origin}: no such file; name one that python -m benchmark tune wrote")
     data, _ = strict_yaml.read(path, origin)
     labels = {}
-    for label, item in strict_yaml.typed(data or {}, dict, origin).items():
+    for label, item in strict_yaml.typed({} if data is None else data, dict, origin).items():
         where = f"{origin}: {strict_yaml.typed(label, str, f'{origin}: a label')}"
         fields = strict_yaml.Fields(item, where, SETTINGS)
         labels[label] = {name: fields.get(name, dict) for name in fields.data}

@@ -9,8 +9,10 @@ from typing import Any
 
 from benchmark.common import errors, strict_yaml
 from benchmark.common.errors import InputError
+from benchmark.common.text import LONGEST
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # names become file names and LaTeX labels
+# Names become file names and LaTeX labels.
+_NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{,{LONGEST - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,15 @@ class ReportLayout:
 
 def parse(fields: strict_yaml.Fields, labels: Iterable[str], origin: str) -> ReportLayout:
     """The `tables:` section of a suite; InputError names the file, the table and the field."""
-    tables, known = fields.get("tables", dict, {}), tuple(labels)
+    tables, known = fields.get("tables", dict, {}), tuple(map(str, labels))
     return ReportLayout(tuple(_table(name, tables[name], known, origin) for name in tables))
 
 
 def _table(name: Any, data: Any, labels: tuple[str, ...], origin: str) -> TableSpec:
     where = f"{origin}: tables.{name}"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"{where}: a table's name has small letters, digits and '-' only")
+        rule = f"has small letters, digits and '-' only, at most {LONGEST}"
+        raise InputError(f"{where}: a table's name {rule}")
     known = ("title", "paper", "factors", "rows", "tasks", "curve")
     fields = strict_yaml.Fields(data, where, known)
     factors, rows = fields.items("factors", str), fields.get("rows", dict)

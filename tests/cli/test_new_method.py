@@ -61,7 +61,9 @@ def test_its_class_hides_nothing_that_it_needs(name, made):
     compile(text, name, "exec")
 
 
-@pytest.mark.parametrize("name", ["2fast", "my-method", "class", "none", "A", "", "ä", "a/b", "_a"])
+@pytest.mark.parametrize(
+    "name", ["2fast", "my-method", "class", "none", "A", "a" * 101, "ä", "a/b", "_a"]
+)
 def test_a_name_that_is_no_identifier(name, tmp_path, capsys):
     assert run.main(["--new-method", name, "--to", str(tmp_path)]) == 2
     err = capsys.readouterr().err

@@ -87,17 +87,3 @@ def test_patches_that_overlap_are_left_to_the_towers_own_convolution():
     visual = tower()
     visual.conv1.stride = (4, 4)
     assert not vit._usual(visual)
-
-
-@pytest.mark.parametrize("local", KINDS)
-def test_a_tower_with_another_pooling_runs_as_it_is(local):
-    visual = tower(final_ln_after_pool=True, pool_type="avg").double()
-    assert not vit._usual(visual)
-    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
-    pooled, found = vit.image_features(visual, images, local)
-    if local in (None, "tokens"):
-        theirs = whole(visual, images, local)
-        torch.testing.assert_close(pooled, theirs[0])
-        torch.testing.assert_close(found, theirs[1])
-    else:
-        torch.testing.assert_close(found, whole(visual, images, local)[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmark.common.errors import InputError
@@ -16,7 +16,7 @@ HOST = "https://raw.githubusercontent.com"
 TIMEOUT = 30  # seconds without an answer
 
 
-def fetch(root: Path, folder: Path | None = None, names: list[str] | None = None) -> None:
+def fetch(root: Path, folder: Path | None = None, names: Collection[str] | None = None) -> None:
     """Put the official files and the lists of some splits, or of all, below the data root.
 
     coco-fs waits for COCO's 2014 annotations: that is said, and is an error only if it was asked

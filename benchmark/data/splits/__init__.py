@@ -83,7 +83,10 @@ def entries(split: Split, file: str) -> list[Row]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     if lists.sha256(content) != info.sha256:
-        raise InputError(f"{path}: sha256 differs from manifest.json, field files; {remedy}")
+        what = "sha256 differs from manifest.json, field files"
+        if lists.sha256(content.replace(b"\r\n", b"\n")) == info.sha256:
+            what = f"{what}, by its line ends alone: {lists.LINE_ENDS}"
+        raise InputError(f"{path}: {what}; {remedy}")
     rows = lists.parse(content, path, len(split.classes))
     found = (len(rows), lists.positives(rows))
     if found != (info.images, info.labels):

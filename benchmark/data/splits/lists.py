@@ -13,6 +13,7 @@ Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
 EPISODES = {f"episodes/{k}-shot-{n:02d}.txt": (k, n) for k in (1, 5) for n in range(1, 11)}
 # The miniature's splits have development images too, and few-shot ones `dev-episodes/...`.
 DEVELOPMENT = {"long-tailed": "dev.txt", "few-shot": "novel_dev.txt"}
+LINE_ENDS = "CR LF in the place of LF, as git writes them with core.autocrlf; turn that off"
 
 
 def sha256(content: bytes) -> str:
@@ -21,20 +22,25 @@ def sha256(content: bytes) -> str:
 
 
 def parse(content: bytes, path: Path, classes: int) -> list[Row]:
-    """The rows of a list file of `classes` classes; InputError names the line."""
+    """The rows of a list file of `classes` classes, no class twice; InputError names the line."""
     try:
         lines = content.decode().splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason}); a list is plain text") from None
-    return [row(f"{path}:{number}", line, classes) for number, line in enumerate(lines, 1)]
+    rows = [row(f"{path}:{number}", line, classes) for number, line in enumerate(lines, 1)]
+    for number, (_, labels) in enumerate(rows, 1):
+        if len(set(labels)) < len(labels):
+            raise InputError(f"{path}:{number}: has a class index twice; keep one")
+    return rows
 
 
 def row(place: str, line: str, classes: int) -> Row:
-    """One line, which must have a path and class indices below `classes`, none twice."""
+    """One line, which must have a path and class indices below `classes`."""
     path, *words = line.split() or [""]
     if not path:
         raise InputError(f"{place}: empty line; a line is `<path> <class index> ...`")
-    if not all(word.isdecimal() and int(word) < classes for word in words):
+    few = len(str(classes))
+    if not all(word.isdecimal() and len(word) <= few and int(word) < classes for word in words):
         raise InputError(f"{place}: class indices must be integers from 0 to {classes - 1}")
     return path, tuple(int(word) for word in words)
 

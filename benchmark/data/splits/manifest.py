@@ -99,7 +99,8 @@ class Document:
         """Group -> class indices, ascending; the groups share out all classes."""
         value = self.value("groups", dict, "an object")
         members = [v for group in value.values() for v in (group if type(group) is list else [0])]
-        if tuple(value) != wanted or sorted(map(str, members)) != sorted(classes):
+        texts = all(isinstance(v, str) for v in members)
+        if tuple(value) != wanted or not texts or sorted(members) != sorted(classes):
             raise self.bad("groups", f"{', '.join(wanted)}, which share out all classes")
         return {g: tuple(sorted(classes.index(c) for c in value[g])) for g in wanted}
 
@@ -144,6 +145,8 @@ def load(path: Path, remedy: str) -> Document:
         raise InputError(f"{path}: not readable as JSON ({reason}); {remedy}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{path}: must be a JSON object; {remedy}")
+    if b"\r\n" in content:
+        raise InputError(f"{path}: has other line ends: {lists.LINE_ENDS}; {remedy}")
     return Document(path, content, raw, remedy)
 
 

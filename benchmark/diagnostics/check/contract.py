@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
 from benchmark.diagnostics.check.findings import Wrong, calling
-from benchmark.method import discovery, registry
+from benchmark.method import base, declaration, discovery, registry
 from benchmark.method import search_space as spaces
 from benchmark.method.base import Method
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names become file names and labels
-KINDS = ("logits", "probabilities", "raw")
 _ARGUMENTS = {"fit": ("train", "run"), "predict": ("images", "run"), "fit_base": ("base", "run")}
 
 
@@ -29,17 +26,7 @@ def declared(cls: type[Method]) -> str:
 
 
 def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
-    if not _NAME.fullmatch(cls.name):
-        remedy = "letters, digits, '.', '_' and '-' only: it becomes a file name"
-        yield f"name is {cls.name!r}", remedy
-    if not isinstance(cls.title, str):
-        yield f"title is {cls.title!r}", "a text: tables and figures call the method by it"
-    if isinstance(cls.version, bool) or not isinstance(cls.version, int) or cls.version < 1:
-        yield f"version is {cls.version!r}", "a whole number from 1 on, raised when results change"
-    if cls.scores not in KINDS:
-        yield f"scores is {cls.scores!r}", f"one of {', '.join(map(repr, KINDS))}"
-    if not isinstance(cls.deterministic, bool):
-        yield f"deterministic is {cls.deterministic!r}", "True or False"
+    yield from declaration.faults(cls)
     doc = (vars(cls).get("__doc__") or "").strip()
     if not doc or doc.startswith(f"{cls.__name__}("):  # the signature: `@dataclass` wrote it
         yield "no docstring", "its first line is what `run_all.py --list` shows: add one"
@@ -59,8 +46,7 @@ def _undeclared(cls: type[Method]) -> Iterator[tuple[str, str]]:
 def hyperparameters(cls: type[Method]) -> str:
     """`__init__` takes keywords with defaults that a record can hold, and only stores them."""
     try:
-        defaults = discovery.hyperparameters(cls)
-        registry.info(cls.name, cls)
+        defaults = registry.recordable(cls)
     except InputError as error:
         remedy = "a default must be a number, a text, a bool, None or a list"
         raise Wrong(str(error), remedy) from error
@@ -112,7 +98,7 @@ def skipping(cls: type[Method], method: Method, shown: list[tasks.Task]) -> str:
         with calling(f"skip({task.setting} task)", cls):
             reasons[task.setting] = method.skip(task)
     for setting, reason in reasons.items():
-        if reason is not None and not (isinstance(reason, str) and reason.strip()):
+        if not base.is_answer(reason):
             remedy = "return None to take the task, or the reason as text"
             raise Wrong(f"skip returned {reason!r} for a {setting} task", remedy)
     if all(reasons.values()):
