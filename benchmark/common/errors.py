@@ -10,6 +10,10 @@ class InputError(Exception):
     """Bad input. The message is one line that names the file, the field and the remedy."""
 
 
+class DiskFull(InputError):
+    """There is no room below a folder; nothing else that is written there will succeed either."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An InputError for a name that nobody has, with the nearest names first."""
     known = sorted(known)

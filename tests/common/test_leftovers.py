@@ -1,0 +1,47 @@
+"""Temporary files of killed processes go away, those of living ones stay."""
+
+import errno
+import os
+import time
+
+import pytest
+
+from benchmark.common import files
+from benchmark.common.errors import DiskFull
+
+
+def left(folder, name, age=0.0):
+    """A temporary file as a process killed `age` seconds ago leaves it."""
+    path = folder / f".{name}.0123456789ab.tmp"
+    path.write_bytes(b"half")
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_those_of_an_entry_are_removed_and_no_others(tmp_path):
+    own, other = left(tmp_path, "a[1].npy"), left(tmp_path, "a1.npy")
+    files.remove_leftovers(tmp_path / "a[1].npy")
+    assert not own.exists() and other.exists()
+
+
+def test_a_sweep_leaves_what_is_young_or_being_built(tmp_path):
+    old, young, held = left(tmp_path, "a.npy", 9e4), left(tmp_path, "b.npy"), tmp_path / "c.npy"
+    building = left(tmp_path, held.name, 9e4)
+    with files.claimed(held.with_suffix(".lock")) as mine:
+        assert mine
+        files.sweep(tmp_path)
+    assert not old.exists() and young.exists() and building.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_room_is_one_line_and_leaves_no_file(number, tmp_path):
+    one_line = pytest.raises(DiskFull, match="^disk full: .*; make room there[^\n]*$")
+    with one_line, files.atomic(tmp_path / "new" / "x.json") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(number, os.strerror(number))
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError), files.atomic(tmp_path / "x.json"):
+        raise PermissionError(errno.EACCES, "no")
