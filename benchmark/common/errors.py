@@ -10,7 +10,7 @@ class InputError(Exception):
     """Bad input. The message is one line that names the file, the field and the remedy."""
 
 
-class DiskFull(InputError):
+class DiskFull(InputError, OSError):
     """There is no room below a folder; nothing else that is written there will succeed either."""
 
 

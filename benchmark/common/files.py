@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import inspect
 import os
 import time
@@ -73,10 +72,16 @@ def reserve(path: Path, size: int) -> None:
                     raise
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `path` that killed processes left; its lock must be held."""
-    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        temporary.unlink(missing_ok=True)
+def remove_leftovers(*paths: Path) -> None:
+    """Remove temporary files of `paths`, in one folder, that killed processes left.
+
+    Whoever else might write them must be kept out: the lock of what they belong to is held.
+    """
+    names = tuple(f".{path.name}." for path in paths)
+    with contextlib.suppress(OSError), os.scandir(paths[0].parent) as entries:
+        for entry in entries:
+            if entry.name.endswith(".tmp") and entry.name.startswith(names):
+                os.unlink(entry.path)
 
 
 def sweep(folder: Path) -> None:
@@ -87,7 +92,7 @@ def sweep(folder: Path) -> None:
     """
     for temporary in folder.glob(".*.tmp"):
         path = folder / temporary.name[1:].rsplit(".", 2)[0]
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError, InputError):
             if time.time() - temporary.stat().st_mtime > _ABANDONED:
                 with claimed(path.with_suffix(".lock")) as mine:
                     if mine:

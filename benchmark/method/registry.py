@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.common import environment, files, identity
-from benchmark.common.errors import DiskFull, InputError
+from benchmark.common.errors import InputError
 from benchmark.method import discovery, search_space
 from benchmark.method.base import Method
 from benchmark.method.search_space import SearchSpace
@@ -56,7 +56,7 @@ def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
         return {name: MethodInfo(**kept) for name, kept in _kept(stored).items()}
     found = _ask(plugins)
     text = json.dumps({name: dataclasses.asdict(one) for name, one in found.items()})
-    with contextlib.suppress(OSError, DiskFull), files.atomic(stored, read_only=True) as temporary:
+    with contextlib.suppress(OSError), files.atomic(stored, read_only=True) as temporary:
         temporary.write_text(f"{_digest(text)}\n{text}", encoding="utf-8")
     return found
 

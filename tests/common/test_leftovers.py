@@ -19,9 +19,10 @@ def left(folder, name, age=0.0):
 
 
 def test_those_of_an_entry_are_removed_and_no_others(tmp_path):
-    own, other = left(tmp_path, "a[1].npy"), left(tmp_path, "a1.npy")
-    files.remove_leftovers(tmp_path / "a[1].npy")
-    assert not own.exists() and other.exists()
+    own, other, longer = (left(tmp_path, name) for name in ("a.npy", "a1.npy", "aa.npy"))
+    files.remove_leftovers(tmp_path / "a.npy")
+    assert not own.exists() and other.exists() and longer.exists()
+    files.remove_leftovers(tmp_path / "new" / "a.npy")  # nothing there yet
 
 
 def test_a_sweep_leaves_what_is_young_or_being_built(tmp_path):
@@ -45,3 +46,16 @@ def test_no_room_is_one_line_and_leaves_no_file(number, tmp_path):
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(PermissionError), files.atomic(tmp_path / "x.json"):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_what_a_killed_worker_left_of_a_unit_goes_when_it_is_computed(world):
+    chosen = ("--tasks", "voc-lt", "--seeds", "0", "--methods", "prior")
+    assert world.run(*chosen)[0] == 0
+    (record,) = world.records.glob("*.json")
+    (scores,) = (world.records.parent / "scores").glob("voc-lt_*")
+    record.unlink()
+    for path in (record, record.with_name(f"{record.stem}.error.json"), scores):
+        left(path.parent, path.name)
+    other = left(record.parent, "other.json")
+    assert world.run(*chosen)[0] == 0
+    assert record.exists() and list(world.results.rglob(".*.tmp")) == [other]
