@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from torch import Tensor
 
 from benchmark.clip.image_features import LOCAL_KINDS, image_features
 from benchmark.clip.model import Clip
+from benchmark.common import arrays, files
 from benchmark.common.device import to_device
-from benchmark.common.files import atomic, lock
 from benchmark.data import augmentation
 from benchmark.data.image_loader import Loader
 from benchmark.data.images import ImageList
 from benchmark.data.preprocessing import CLIP, Preprocessing
 
 _REVISION = 3  # of the encoders' arithmetic: raise it when features change in their last bits
+_FORMAT = "sealed"  # of the files, see arrays.py
 KINDS = ("global", *LOCAL_KINDS)
 
 
@@ -32,6 +34,8 @@ class FeatureStore:
 
     An entry's key hashes what it depends on: the images (path, size and time of change, so that a
     hit never opens one), the preprocessing and, for features, the weights and the augmentation.
+    One that is no longer as it was written is built anew, which a line on stderr says. Whoever
+    asks gets a map of their own: what a method writes into it reaches neither file nor others.
     Pictures are read by `threads` threads, by default one a core. With `half`, local features
     take half the disk: float16, which methods get as float32.
     """
@@ -47,6 +51,7 @@ class FeatureStore:
         self.clip, self.folder, self.half = clip, cache / "features", half
         self.preprocess, self.threads = preprocess, threads
         self.folder.mkdir(parents=True, exist_ok=True)
+        files.sweep(self.folder)
 
     @cached_property
     def loader(self) -> Loader:
@@ -92,15 +97,15 @@ class FeatureStore:
     def _path(self, kind: str, images: ImageList, *identity: str) -> Path:
         stats = [os.stat(file) for file in images.files()]
         listing = [(p, s.st_size, s.st_mtime_ns) for p, s in zip(images.paths, stats, strict=True)]
-        digest = hashlib.sha256(json.dumps([listing, identity]).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([listing, identity, _FORMAT]).encode()).hexdigest()
         return self.folder / f"{kind}-{digest[:24]}.npy"
 
     def _entry(self, path: Path, build: Callable[[], None]) -> np.ndarray:
-        if not path.exists():
-            with lock(path.with_suffix(".lock")):
-                if not path.exists():
+        if not arrays.is_whole(path):
+            with files.room(self.folder), files.lock(_lock_of(path)):
+                if _is_vacant(path):
                     build()
-        return np.load(path, mmap_mode="r")
+        return arrays.opened(path)
 
     def _pictures(self, images: ImageList, augment: str, view: int) -> Iterable[np.ndarray]:
         """Batches of bytes (B, 3, S, S): plain ones from the cache, augmented ones from files."""
@@ -110,33 +115,57 @@ class FeatureStore:
         pixels = self.pixels(images)
         return (np.array(pixels[at : at + size]) for at in range(0, len(images), size))
 
-    @torch.inference_mode()
     def _encode(self, images: ImageList, kind: str, augment: str, view: int) -> None:
-        """Local features come with the global one: both files are written in one pass."""
-        local = kind if kind in LOCAL_KINDS else None
-        names = ("global", kind)
-        paths = {name: self._feature_path(images, name, augment, view) for name in names}
-        wanted = {name: path for name, path in paths.items() if name == kind or not path.exists()}
-        arrays: dict[str, np.ndarray] = {}
+        """Local features come with the global ones, unless those are there or someone's work."""
+        paths = {kind: self._feature_path(images, kind, augment, view)}
+        if kind == "global":
+            return self._write(paths, images, augment, view)
+        path = self._feature_path(images, "global", augment, view)
+        with files.claimed(_lock_of(path)) as mine:
+            if mine and _is_vacant(path):
+                paths["global"] = path
+            self._write(paths, images, augment, view)
+
+    @torch.inference_mode()
+    def _write(self, paths: dict[str, Path], images: ImageList, augment: str, view: int) -> None:
+        """Write files of the features of each kind, in one pass; their locks are held."""
+        local = next((kind for kind in paths if kind in LOCAL_KINDS), None)
+        built: dict[str, np.ndarray] = {}
         start = 0
-        with contextlib.ExitStack() as files:
+        with contextlib.ExitStack() as entries:
             for pixels in self._pictures(images, augment, view):
                 batch = self.normalise(torch.from_numpy(pixels))
                 whole, places = image_features(self.clip.visual, batch, local)
-                for name, path in wanted.items():
-                    found = whole if name == "global" else places
-                    if name not in arrays:
+                for kind, path in paths.items():
+                    found = whole if kind == "global" else places
+                    if kind not in built:
                         shape = (len(images), *found.shape[1:])
-                        built = _building(path, shape, self._type(name))
-                        arrays[name] = files.enter_context(built)
-                    arrays[name][start : start + len(found)] = found.float().cpu().numpy()
+                        entry = arrays.building(path, shape, self._type(kind))
+                        built[kind] = entries.enter_context(entry)
+                    built[kind][start : start + len(found)] = found.float().cpu().numpy()
                 start += len(pixels)
+            self.clip.check_frozen()  # what another model gives must not be kept as this one's
 
 
 def decode(images: ImageList, path: Path, loader: Loader) -> None:
     """Write the images' pictures to `path`, an .npy file of (N, 3, S, S) uint8, whole or not."""
-    with _building(path, (len(images), 3, loader.size, loader.size), np.uint8) as array:
+    with arrays.building(path, (len(images), 3, loader.size, loader.size), np.uint8) as array:
         loader.fill(array, images)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _is_vacant(path: Path) -> bool:
+    """Whether an entry, whose lock is held, is to be built; a broken one is removed and told of."""
+    if arrays.is_whole(path):
+        return False
+    if path.exists():
+        print(f"warning: {path}: damaged; it is built anew", file=sys.stderr)
+        path.unlink()
+    files.remove_leftovers(path)
+    return True
 
 
 class _Widened:
@@ -155,12 +184,3 @@ class _Widened:
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.asarray(self[:], dtype)
-
-
-@contextlib.contextmanager
-def _building(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
-    """A memory-mapped array that takes its name on disk only when it is whole."""
-    with atomic(path) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
-        yield array
-        array.flush()

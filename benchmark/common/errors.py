@@ -19,6 +19,10 @@ class InputError(Exception):
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
+class DiskFull(InputError, OSError):
+    """There is no room below a folder; nothing else that is written there will succeed either."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An InputError for a name that nobody has, with the nearest names first."""
     known = sorted(known)

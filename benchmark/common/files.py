@@ -1,4 +1,4 @@
-"""Whole files and locks: atomic writing, times of files, what may be read and written, file locks.
+"""Whole files and locks: atomic writing, room for it, times of files, what may be read and written.
 
 Locks are the operating system's: freed when their holder dies, seen by every process and, where
 the file system can, every machine.
@@ -7,29 +7,96 @@ the file system can, every machine.
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
-from benchmark.common.errors import InputError
+from benchmark.common.errors import DiskFull, InputError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the disk's, the user's, the process's end
+_CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}  # some network disks
+_ABANDONED = 3600  # seconds without a write after which a temporary file is nobody's
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+def atomic(path: Path, read_only: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block succeeds.
+
+    It is synced before that, so that no crash leaves a name with half a content; the folder is
+    not: a crash may undo the renaming, and the file is then absent as before. DiskFull if there
+    is no room.
+    """
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            if read_only:
+                temporary.chmod(temporary.stat().st_mode & ~0o222)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """DiskFull, which names the folder, for an OSError that says that there is no room."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        remedy = "make room there, then the same command goes on from here"
+        raise DiskFull(f"disk full: {folder} ({error.strerror}); {remedy}") from None
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make the file `size` bytes long and its room sure; OSError if there is none.
+
+    Who writes through a memory map is killed (SIGBUS) where the disk is found full later.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in _CANNOT_RESERVE:
+                    raise
+
+
+def remove_leftovers(*paths: Path) -> None:
+    """Remove temporary files of `paths`, in one folder, that killed processes left.
+
+    Whoever else might write them must be kept out: the lock of what they belong to is held.
+    """
+    names = tuple(f".{path.name}." for path in paths)
+    with contextlib.suppress(OSError), os.scandir(paths[0].parent) as entries:
+        for entry in entries:
+            if entry.name.endswith(".tmp") and entry.name.startswith(names):
+                os.unlink(entry.path)
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files of entries that nobody builds, for those that nobody wants again.
+
+    An entry `x.npy` is built by who holds `x.lock`. Young ones are kept: where locks do not reach
+    from one machine to another, somebody may be writing them.
+    """
+    for temporary in folder.glob(".*.tmp"):
+        path = folder / temporary.name[1:].rsplit(".", 2)[0]
+        with contextlib.suppress(OSError, InputError):
+            if time.time() - temporary.stat().st_mtime > _ABANDONED:
+                with claimed(path.with_suffix(".lock")) as mine:
+                    if mine:
+                        temporary.unlink()
 
 
 def file_times(folder: Path, ending: str = ".json") -> dict[str, int]:
@@ -91,7 +158,8 @@ def claimed(path: Path) -> Iterator[bool]:
     """Whether this process got the lock file at once; it is held until the end of the block."""
     held = lock(path)
     try:
-        held.acquire(timeout=0)
+        with room(path.parent):
+            held.acquire(timeout=0)
     except filelock.Timeout:
         yield False
         return

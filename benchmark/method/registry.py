@@ -58,14 +58,25 @@ def methods(plugins: Sequence[Path] = ()) -> dict[str, MethodInfo]:
             named = ", ".join(map(str, plugins)) or "an installed package"
             raise InputError(f"{named}: does not import: {death}; mend the file") from None
     stored = environment.cache() / "methods" / f"{_sources()}.json"
-    try:
-        found = {name: MethodInfo(**kept) for name, kept in json.loads(stored.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        found = _ask(plugins)
-        text = json.dumps({name: dataclasses.asdict(one) for name, one in found.items()})
-        with contextlib.suppress(OSError), files.atomic(stored) as temporary:
-            temporary.write_text(text)
+    with contextlib.suppress(OSError, ValueError):
+        return {name: MethodInfo(**kept) for name, kept in _kept(stored).items()}
+    found = _ask(plugins)
+    text = json.dumps({name: dataclasses.asdict(one) for name, one in found.items()})
+    with contextlib.suppress(OSError), files.atomic(stored, read_only=True) as temporary:
+        temporary.write_text(f"{_digest(text)}\n{text}", encoding="utf-8")
     return found
+
+
+def _kept(stored: Path) -> dict[str, dict[str, Any]]:
+    """What the file says; OSError or ValueError if it is not what was written there."""
+    digest, _, text = stored.read_text(encoding="utf-8").partition("\n")
+    if digest != _digest(text):
+        raise ValueError(f"{stored}: damaged")
+    return json.loads(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:

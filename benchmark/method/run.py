@@ -62,6 +62,7 @@ class Run:
         kind   "global" (N, D); local ones (N, L, D): "tokens", a ViT's patch tokens, and "value",
                the last attention's value path at each place; "regions" (N, 1 + L, D), the same
                of the pooled token first. See clip/image_features.py
+        The map is the caller's own: what is written into it reaches neither file nor other units.
         InputError for local features of a tower that has none.
         """
         return self.store.features(images, kind)

@@ -7,14 +7,15 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
+from benchmark.common import files
 from benchmark.data import class_words, holdouts, splits
 from benchmark.data.captions import miniature_file
 from benchmark.data.splits import Row, Split
@@ -29,7 +30,8 @@ _CHUNK = 200  # images per job
 _QUALITY = 90
 # COCO's category ids run from 1 to 90 and leave these out.
 _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
-_DEVELOPED = "development-is-drawn"  # a file that says so
+# Files that say how large each file of a part is, written when it is drawn.
+_MAIN, _DEVELOPMENT = "drawn.json", "development-drawn.json"
 _CROWD = 3  # of one class, the instances from this one on are flagged iscrowd
 
 
@@ -51,29 +53,84 @@ def ensure(cache: Path, development: bool = False) -> Path:
 
     development   with the development pictures, which few runs need
     Safe when several processes start at once; an interrupted build leaves nothing behind that a
-    later one would take for whole.
+    later one would take for whole. If a file is missing or cut, all are drawn anew, which a line
+    on stderr says. DiskFull if there is no room.
     """
     root = _root(cache)
-    if _is_there(root, development):
-        return root
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "miniature.lock"):
-        if not root.is_dir():
-            temporary = Path(tempfile.mkdtemp(prefix="miniature-", suffix=".tmp", dir=cache))
-            try:
-                build(temporary)
-                temporary.chmod(0o755)
-                os.replace(temporary, root)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-        if not _is_there(root, development):
-            render(root, ("development",))
-            (root / _DEVELOPED).touch()
+    parts = (_MAIN, _DEVELOPMENT) if development else (_MAIN,)
+    if not all(_is_whole(root, part) for part in parts):
+        cache.mkdir(parents=True, exist_ok=True)
+        with files.room(cache), files.lock(cache / "miniature.lock"):
+            if not _is_whole(root, _MAIN):
+                _say_if_damaged(root, root)
+                _replace(root)
+            if development and not _is_whole(root, _DEVELOPMENT):
+                _say_if_damaged(root, root / _DEVELOPMENT)
+                render(root, ("development",))
+                _note(root, _DEVELOPMENT)
     return root
 
 
-def _is_there(root: Path, development: bool) -> bool:
-    return (root / _DEVELOPED).is_file() if development else root.is_dir()
+def _say_if_damaged(root: Path, trace: Path) -> None:
+    if trace.exists():
+        print(f"warning: {root}: pictures are missing or cut; drawn anew", file=sys.stderr)
+
+
+def _replace(root: Path) -> None:
+    """Build aside, then put the result in the root's place. The lock is held."""
+    for leftover in root.parent.glob("miniature-*.tmp"):  # of killed processes
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside = [tempfile.mkdtemp(prefix="miniature-", suffix=".tmp", dir=root.parent) for _ in "no"]
+    new, old = map(Path, aside)
+    try:
+        build(new)
+        _note(new, _MAIN)
+        new.chmod(0o755)
+        if root.exists():
+            os.replace(root, old)
+        os.replace(new, root)
+    finally:
+        for folder in aside:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _note(root: Path, part: str) -> None:
+    """Write down how large each file of a part is: all that are not the main part's.
+
+    Not VOC's XML, one a picture: no run reads it, and to look at it would double the time.
+    """
+    known = _noted(root, _MAIN) or {}
+    sizes = {}
+    for folder, _, _ in os.walk(root):
+        name = os.path.relpath(folder, root)
+        if os.path.basename(folder) != "Annotations":
+            sizes[name] = dict(_sizes(folder).items() - known.get(name, {}).items())
+    with files.atomic(root / part) as temporary:
+        temporary.write_text(json.dumps(sizes))
+
+
+def _is_whole(root: Path, part: str) -> bool:
+    """Whether all files of a part are there and as large as when they were drawn."""
+    noted = _noted(root, part)
+    if noted is None:
+        return False
+    return all(of.items() <= _sizes(root / folder).items() for folder, of in noted.items())
+
+
+def _noted(root: Path, part: str) -> dict[str, dict[str, int]] | None:
+    try:
+        return json.loads((root / part).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _sizes(folder: str | Path) -> dict[str, int]:
+    """Bytes of each file in a folder; none if there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    except OSError:
+        return {}
 
 
 def build(root: Path, workers: int | None = None) -> None:

@@ -83,7 +83,9 @@ def write_scores(
         about["images"] = json.dumps(maps.images.tolist())
     elif maps:
         about["maps_reason"] = maps
-    with files.atomic(path_of(folder, record)) as temporary:
+    path = path_of(folder, record)
+    files.remove_leftovers(path)  # the unit's claim is held
+    with files.atomic(path) as temporary:
         save_file(tensors, str(temporary), metadata=about)
     return {FIELD: digest(tensors["scores"])}
 

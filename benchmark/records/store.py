@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common import environment
-from benchmark.common.files import atomic, file_times
+from benchmark.common.files import atomic, file_times, remove_leftovers
 from benchmark.suites.unit import Unit
 
 if TYPE_CHECKING:
@@ -102,11 +102,13 @@ def stem(unit: Unit | Mapping[str, Any]) -> str:
 def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
     """Store the unit's record whole, then drop its failure; ValueError for NaN in a field.
 
-    One of status "failed" says why the unit is to be tried again next time.
+    One of status "failed" says why the unit is to be tried again next time. The unit's claim is
+    held: what a killed process left of it is removed.
     """
     failed = record["status"] == "failed"
     path = folder.error(unit) if failed else folder.record(unit)
     text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False) + "\n"
+    remove_leftovers(folder.record(unit), folder.error(unit))
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     if not failed:

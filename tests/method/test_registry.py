@@ -41,3 +41,23 @@ def test_methods_are_imported_again_after_a_change_and_only_then(tree, monkeypat
     (tree / "benchmark/method/losses/d.py").write_text("x = 2\n")
     registry.methods()
     assert len(asked) == 2
+
+
+def test_a_damaged_file_of_cards_counts_as_absent(tree, monkeypatch):
+    asked = []
+    card = registry.MethodInfo("mine", 1, True, {"lr": 0.1})
+    monkeypatch.setattr(discovery, "discover", lambda plugins: asked.append(1) or {"mine": None})
+    monkeypatch.setattr(registry, "info", lambda name, cls: card)
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    assert registry.methods() == {"mine": card} == registry.methods() and len(asked) == 1
+    (stored,) = (tree.parent / "cache" / "methods").iterdir()
+    content = stored.read_bytes()
+    cards = content.partition(b"\n")[2]
+    typed = cards.replace(b'"version": 1', b'"version": "1"')
+    damages = (b"", b"{}", b"null", cards, b"[" * 9999, content[:-9], content + b" ", b"\xff\xfe")
+    for count, damaged in enumerate((*damages, typed, content.replace(cards, typed)), 2):
+        stored.unlink()
+        stored.write_bytes(damaged)
+        for _ in range(2):
+            assert registry.methods() == {"mine": card}
+        assert len(asked) == count and stored.read_bytes() == content

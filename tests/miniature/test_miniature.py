@@ -183,20 +183,6 @@ def test_vocs_pictures_show_what_its_annotations_do_not_name(root, tmp_path, mon
     assert not {name for others in drawn for name in others} & voc
 
 
-def test_development_pictures_wait_until_they_are_asked_for(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(build, "build", lambda root: drawn.append("main"))
-    monkeypatch.setattr(build, "render", lambda root, parts: drawn.extend(parts))
-    assert build.ensure(tmp_path) == build.ensure(tmp_path) and drawn == ["main"]
-    monkeypatch.setattr(build, "render", lambda root, parts: 1 / 0)
-    with pytest.raises(ZeroDivisionError):  # as an interruption: it is begun anew
-        build.ensure(tmp_path, development=True)
-    monkeypatch.setattr(build, "render", lambda root, parts: drawn.extend(parts))
-    build.ensure(tmp_path, development=True)
-    build.ensure(tmp_path, development=True)
-    assert drawn == ["main", "development"]
-
-
 def test_tasks_of_the_miniature_load_with_official_counts(root):
     task = tasks.load("coco-lt", "miniature", root)
     counts = dict(zip(task.class_names, task.train.class_counts, strict=True))

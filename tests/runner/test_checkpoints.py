@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import json
+import os
 import types
 
 import numpy as np
@@ -150,6 +152,45 @@ def test_a_forced_run_builds_it_anew_once(workspace, tmp_path, monkeypatch):
     for late in (0.0, 1.0):
         execute(forced, unit(late=late))
     assert len(built) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b[:-40] + bytes(40),
+        lambda b: b.replace(b"seconds", b"sEconds"),
+        lambda b: b.replace(b"5.0", b"6.0"),
+        lambda b: b"\xff" * 8 + b"{}" * 50,
+        lambda b: json.dumps({"weight": []}).encode(),
+    ],
+)
+def test_a_damaged_one_is_built_anew_which_one_line_says(workspace, tmp_path, damage, capsys):
+    before = execute(workspace, unit())
+    (path,) = (tmp_path / "cache" / "states").glob("*.safetensors")
+    content = path.read_bytes()
+    assert path.stat().st_mode & 0o222 == 0
+    path.chmod(0o644)
+    path.write_bytes(damage(content))
+    path.with_name(f".{path.name}.0123456789ab.tmp").write_bytes(b"half")
+    capsys.readouterr()
+    assert execute(workspace, unit())["curve"] == before["curve"] and len(built) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(path) in line and "built anew" in line
+    assert not list(path.parent.glob(".*.tmp"))
+    execute(workspace, unit())
+    assert len(built) == 2 and not capsys.readouterr().err
+
+
+def test_one_of_another_stage_under_its_name_is_damage(workspace, tmp_path, capsys):
+    execute(workspace, unit())
+    (path,) = (tmp_path / "cache" / "states").glob("*.safetensors")
+    execute(workspace, unit(early=2.0))
+    (other,) = set(path.parent.glob("*.safetensors")) - {path}
+    os.replace(other, path)
+    execute(workspace, unit())
+    assert built == [1.0, 2.0, 1.0] and "built anew" in capsys.readouterr().err
 
 
 def test_one_that_fails_is_tried_once_and_leaves_no_file(workspace, tmp_path):
