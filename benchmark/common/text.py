@@ -1,8 +1,30 @@
-"""Plain text in columns, for terminals and text files."""
+"""Plain text for terminals and text files: without what would steer them, and in columns."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_CODES = re.compile(  # colours and cursor moves; titles, links and other strings for the terminal
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)"
+)
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_HALVES = re.compile(r"[\ud800-\udfff]")  # no characters: UTF-8 cannot say them
+
+
+def plain(text: str) -> str:
+    """The text without escape codes and control characters, halves of characters replaced.
+
+    What is left can be encoded and shown, and reads as it is ordered. Line ends and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return _HALVES.sub("\ufffd", _UNSEEN.sub("", _CODES.sub("", text)))
+
+
+def one_line(text: object) -> str:
+    """The same of anything that has a text, in one line."""
+    return " ".join(plain(str(text)).split())
 
 
 def aligned(
