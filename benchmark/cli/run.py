@@ -148,14 +148,14 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
 
 
 def _recompute(made: Plan, records: RecordStore) -> int:
-    """Metrics again from stored scores; 1 if any differs from what was recorded."""
+    """Metrics again from stored scores; 1 if any differs from the record, or is in none."""
     from benchmark.records import recompute
 
     outcome = recompute.recompute(records.folder, made.reported(records.done))
     print(outcome.text, flush=True)
     for line in outcome.wrong:
         print(f"error: {line}", file=sys.stderr)
-    return 1 if outcome.wrong else 0
+    return 1 if outcome.wrong or outcome.damaged else 0
 
 
 def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsFolder) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from benchmark.common import files
-from benchmark.common.text import aligned
+from benchmark.common.text import aligned, one_line
 from benchmark.data import tasks
 from benchmark.method.registry import MethodInfo
 from benchmark.records import store
@@ -14,7 +14,8 @@ from benchmark.suites import load
 from benchmark.suites.plan import Plan
 from benchmark.suites.unit import Unit
 
-STATES = ("done", "skipped", "running", "failed", "missing")
+UNKNOWN = "perhaps running"  # where another account's lock file cannot be looked into
+STATES = ("done", "skipped", "running", UNKNOWN, "failed", "missing")
 
 
 def states(units: Sequence[Unit], records: store.RecordStore) -> dict[str, str]:
@@ -23,8 +24,8 @@ def states(units: Sequence[Unit], records: store.RecordStore) -> dict[str, str]:
     for unit in units:
         if unit.key in records.done:
             found[unit.key] = records.done[unit.key]["status"]
-        elif files.is_claimed(records.folder.claim(unit)):
-            found[unit.key] = "running"
+        elif (claimed := files.is_claimed(records.folder.claim(unit))) is not False:
+            found[unit.key] = "running" if claimed else UNKNOWN
         else:
             found[unit.key] = "failed" if unit.key in records.failed else "missing"
     return found
@@ -50,9 +51,18 @@ def status(plan: Plan, records: store.RecordStore) -> str:
     failed = [unit for unit in plan.units if state[unit.key] == "failed"]
     lines += ["", "failed, tried again by the next run:"] if failed else []
     for unit in failed:
-        lines.append(f"  {unit.text}: {records.failed[unit.key].get('error')}")
+        lines.append(f"  {unit.text}: {one_line(records.failed[unit.key].get('error'))}")
         lines.append(f"    traceback: {records.folder.error(unit)}")
-    return "\n".join([*lines, "", f"locks: {files.lock_kind()} in {records.folder.locks}"])
+    locks = f"locks: {files.lock_kind()} in {records.folder.locks}"
+    if UNKNOWN in state.values():
+        locks += f"; {UNKNOWN}: only {_owners(plan.units, state, records.folder)} can tell"
+    return "\n".join([*lines, "", locks])
+
+
+def _owners(units: Sequence[Unit], state: Mapping[str, str], folder: store.ResultsFolder) -> str:
+    """Whose the lock files are that leave it unknown whether units are running."""
+    unknown = [unit for unit in units if state[unit.key] == UNKNOWN]
+    return ", ".join(sorted({files.owner(folder.claim(unit)) for unit in unknown}))
 
 
 def _cell(counts: Counter | None) -> str:
@@ -61,7 +71,7 @@ def _cell(counts: Counter | None) -> str:
         return ""
     done = counts["done"] + counts["skipped"]
     parts = [f"{done}/{counts.total()}"]
-    parts += [f"{counts[name]} {name}" for name in STATES[1:4] if counts[name]]
+    parts += [f"{counts[name]} {name}" for name in STATES[1:-1] if counts[name]]
     return ", ".join(parts)
 
 
@@ -116,5 +126,5 @@ def unfinished(units: Sequence[Unit], records: store.RecordStore) -> tuple[list[
     for unit, failure in failed.items():
         where = f"traceback in {records.folder.error(unit)}"
         lines.append(f"  {unit.text}: {'bad input' if failure.get('kind') == 'input' else where}")
-    wrong = (failure["error"] for failure in failed.values() if failure.get("kind") == "input")
+    wrong = (one_line(f.get("error")) for f in failed.values() if f.get("kind") == "input")
     return lines, list(dict.fromkeys(wrong))

@@ -10,10 +10,12 @@ import contextlib
 import errno
 import inspect
 import os
+import stat
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 
@@ -22,6 +24,8 @@ from benchmark.common.errors import DiskFull, InputError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the disk's, the user's, the process's end
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}  # some network disks
 _ABANDONED = 3600  # seconds without a write after which a temporary file is nobody's
+
+_AT_ONCE = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 
 
 @contextlib.contextmanager
@@ -100,14 +104,44 @@ def sweep(folder: Path) -> None:
 
 
 def file_times(folder: Path, ending: str = ".json") -> dict[str, int]:
-    """Path -> mtime in ns of a folder's files of that ending; hidden and temporary ones not."""
+    """Path -> mtime in ns of a folder's entries of that ending; hidden and temporary ones not.
+
+    Also of what is no file, or a link that leads nowhere: who reads it hears of that.
+    """
     found = {}
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(ending) and not entry.name.startswith("."):
                 with contextlib.suppress(FileNotFoundError):
-                    found[entry.path] = entry.stat().st_mtime_ns
+                    found[entry.path] = _time(entry)
     return found
+
+
+def _time(entry: os.DirEntry) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except OSError:
+        return entry.stat(follow_symlinks=False).st_mtime_ns
+
+
+def opened(path: Path | str) -> BinaryIO:
+    """A regular file, open for reading; OSError for a folder, a pipe, a device or a socket.
+
+    Never waits for a writer, as opening a pipe would.
+    """
+    handle = os.open(path, os.O_RDONLY | _AT_ONCE)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise OSError(errno.EINVAL, "no regular file")
+
+
+def content(path: Path | str, most: int) -> bytes:
+    """A regular file's bytes; OSError as `opened`, and where it has more than `most` of them."""
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most // 10**6} MB")
+        return file.read()
 
 
 def check_readable(root: Path | None) -> None:
@@ -155,26 +189,47 @@ def lock(path: Path) -> filelock.BaseFileLock:
 
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Whether this process got the lock file at once; it is held until the end of the block."""
-    held = lock(path)
+    """Whether this process got the lock file at once; it is held until the end of the block.
+
+    InputError where another account's lock file or folder keeps this one out.
+    """
     try:
+        held = lock(path)
         with room(path.parent):
             held.acquire(timeout=0)
     except filelock.Timeout:
         yield False
         return
+    except PermissionError as error:
+        reason = f"cannot be locked ({error.strerror or error}): it belongs to {owner(path)}"
+        remedy = "let one account compute here, or give each its own --results-dir and CIMLIC_CACHE"
+        raise InputError(f"{path}: {reason}; {remedy}") from None
     try:
         yield True
     finally:
         held.release()
 
 
-def is_claimed(path: Path) -> bool:
-    """Whether some process holds the lock file. Makes no file."""
-    if not path.exists():
-        return False
-    with claimed(path) as mine:
-        return not mine
+def is_claimed(path: Path) -> bool | None:
+    """Whether some process holds the lock file; None where this account cannot tell. Makes none."""
+    try:
+        if not path.exists():
+            return False
+        with claimed(path) as mine:
+            return not mine
+    except (OSError, InputError):
+        return None
+
+
+def owner(path: Path) -> str:
+    """Whose a path is, or the folder where it would be: the account's name, else its number."""
+    for at in (path, *path.parents):
+        with contextlib.suppress(OSError, NotImplementedError):
+            try:
+                return at.owner()
+            except KeyError:  # an account that this machine has no name for
+                return f"user {at.stat().st_uid}"
+    return "another account"
 
 
 def lock_kind() -> str:

@@ -1,4 +1,4 @@
-"""Plain text: in columns, for terminals and text files; names that become files; short quotes."""
+"""Plain text: for terminals and text files, in columns; names that become files; short quotes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,28 @@ def is_name(text: str) -> bool:
 def shortened(text: str, most: int = LONGEST) -> str:
     """The text, or its beginning where it is longer: what an error quotes of it."""
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+_CODES = re.compile(  # colours and cursor moves; titles, links and other strings for the terminal
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)"
+)
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_HALVES = re.compile(r"[\ud800-\udfff]")  # no characters: UTF-8 cannot say them
+
+
+def plain(text: str) -> str:
+    """The text without escape codes and control characters, halves of characters replaced.
+
+    What is left can be encoded and shown, and reads as it is ordered. Line ends and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return _HALVES.sub("\ufffd", _UNSEEN.sub("", _CODES.sub("", text)))
+
+
+def one_line(text: object) -> str:
+    """The same of anything that has a text, in one line."""
+    return " ".join(plain(str(text)).split())
 
 
 def aligned(

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from benchmark.common import files
 from benchmark.common.errors import InputError
+from benchmark.common.text import one_line
 from benchmark.records import store
 
 # What a report rests on besides records where the scores are not kept: report/bootstrap.py has it.
@@ -54,4 +55,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _refuse(line: str) -> NoReturn:
-    raise InputError(f"{line.removesuffix('; treated as missing')}; mend or remove it first")
+    reason = one_line(line).removesuffix("; treated as missing")
+    raise InputError(f"{reason}; mend or remove it first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +19,14 @@ TOLERANCE = 1e-6  # percent points: what another version of a library may change
 
 @dataclass(frozen=True)
 class Outcome:
-    """`same`, `replaced` and `without` count records; `wrong` has a line for each mismatch."""
+    """`same`, `replaced` and `without` count records; `wrong` has a line for each mismatch;
+    `damaged` counts files and packed lines that are no records, which reading them told of."""
 
     same: int
     replaced: int
     without: int
     wrong: tuple[str, ...]
+    damaged: int = 0
 
     @property
     def text(self) -> str:
@@ -32,6 +35,7 @@ class Outcome:
         said += [f"{self.replaced} were replaced (same numbers or new ones)"] * bool(self.replaced)
         said += [f"{self.without} have no stored scores"] * bool(self.without)
         said += [f"{len(self.wrong)} numbers DO NOT AGREE: kept as recorded"] * bool(self.wrong)
+        said += [f"{self.damaged} are NO RECORDS"] * bool(self.damaged)
         return f"recomputed: {', '.join(said)}"
 
 
@@ -64,7 +68,7 @@ def recompute(folder: store.ResultsFolder, units: Sequence[Unit]) -> Outcome:
             with files.claimed(folder.claim(unit)) as mine:
                 if mine:  # otherwise a worker computes the unit, and then writes a newer record
                     store.write(folder, own, record | fields)
-    return Outcome(same, replaced, without, tuple(wrong))
+    return Outcome(same, replaced, without, tuple(wrong), records.damaged)
 
 
 def again(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
@@ -73,7 +77,7 @@ def again(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any] | Non
 
     folder   results/<suite>/<scale>, in which the record lies
     """
-    if not record.get(FIELD) or not path_of(folder, record).is_file():
+    if not record.get(FIELD) or not os.path.isfile(path_of(folder, record)):
         return None, []
     about, scores, truth = (
         part(folder, record) for part in (read_metadata, read_scores, read_truth)

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmark import metrics
 from benchmark.common.errors import InputError
+from benchmark.common.text import one_line
 from benchmark.records import provenance
 from benchmark.records.scores import Truth
 from benchmark.suites.unit import Unit
@@ -21,6 +22,7 @@ from benchmark.suites.unit import Unit
 if TYPE_CHECKING:
     from benchmark.data.tasks import Task
 
+MOST = 100_000  # characters of a traceback, whose end says what went wrong
 METRICS = ("map", *metrics.GROUPS, "var", "map_softmax", "map_redraw", "cf1", "of1")
 
 
@@ -105,8 +107,8 @@ def failed(unit: Unit, error: BaseException, origin: Mapping[str, Any]) -> dict[
         "episode": unit.episode,
         "status": "failed",
         "kind": "input" if bad_input else "error",
-        "error": " ".join(text.split())[:500],
-        "traceback": "".join(traceback.format_exception(error)),
+        "error": one_line(text)[:500],
+        "traceback": "".join(traceback.format_exception(error))[-MOST:],
         "provenance": {**origin, "utc": provenance.now()},
     }
 

@@ -14,18 +14,21 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmark.common import files
-from benchmark.records import store
+from benchmark.common.text import one_line, plain
+from benchmark.records import reading, store
 
 if TYPE_CHECKING:
     from benchmark.data.tasks import Task
 
 FIELD = "scores_sha256"  # of a record; null where no scores were kept
+_ABOUT = ("task", "split_sha256", "kind", "truth")  # what a unit's file must say besides its key
+_NO_GROUP = {"all", "absent"}  # of a record's `n_classes`
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,35 +97,61 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> np.ndarray | None:
     """The record's scores (N, C) float32; None if it has none, or their file is not there.
 
     folder   results/<suite>/<scale>, in which the record lies
-    Scores that are not those of which the record has the hash are told of and count as missing.
+    Scores that are not those of which the record has the hash, or that are no numbers, are told of
+    and count as missing.
     """
-    found = _read(folder, record, lambda file: file.get_tensor("scores"))
-    if found is not None and digest(found) != record[FIELD]:
-        return _unreadable(path_of(folder, record), ValueError(f"not those of the {FIELD}"))
-    return found
+
+    def take(file: Any, about: Mapping[str, str]) -> np.ndarray:
+        found = file.get_tensor("scores")
+        if digest(found) != record[FIELD]:
+            raise ValueError(f"not those of the {FIELD}")
+        if not np.isfinite(found).all():
+            raise ValueError("has scores that are no numbers")
+        return found
+
+    return _read(folder, record, take)
 
 
 def read_truth(folder: Path, record: Mapping[str, Any]) -> Truth | None:
-    """The labels that the record's scores are held against; None without stored scores."""
-    about = read_metadata(folder, record)
-    if about is None:
+    """The labels that the record's scores are held against, of the same images and classes; None
+    without stored scores."""
+
+    def take(file: Any, about: Mapping[str, str]) -> tuple[str, tuple[int, ...]]:
+        return Path(about["truth"]).name, _shape(file)
+
+    if (found := _read(folder, record, take)) is None:
         return None
-    path = folder / "scores" / Path(about["truth"]).name
+    name, shape = found
+    path = folder / "scores" / name
     try:
-        return _truth_at(path, path.stat().st_mtime_ns)
+        truth = _truth_at(path, path.stat().st_mtime_ns)
+        if truth.labels.shape != shape:
+            raise ValueError(f"labels {truth.labels.shape} of scores {shape}")
+        counts = record.get("n_classes") or {}
+        if any((counts[g] or 0) != len(truth.groups.get(g, ())) for g in counts.keys() - _NO_GROUP):
+            raise ValueError("other groups of classes than the record's")
+        return truth
     except Exception as error:
         return _unreadable(path, error)
 
 
 def read_maps(folder: Path, record: Mapping[str, Any]) -> Maps | None:
     """The record's local score maps; None where its method or task has none."""
-    about = read_metadata(folder, record)
-    if about is None or "images" not in about:
-        return None
-    values = _read(folder, record, lambda file: file.get_tensor("maps"))
-    if values is None:
-        return None
-    return Maps(np.array(json.loads(about["images"]), np.int64), values.astype(np.float32))
+
+    def take(file: Any, about: Mapping[str, str]) -> Maps | None:
+        if "images" not in about:
+            return None
+        images, values = json.loads(about["images"]), file.get_tensor("maps")
+        rows, classes = _shape(file)
+        if {*map(type, images)} != {int} or not 0 <= min(images) <= max(images) < rows:
+            raise ValueError("maps of images that there are none of")
+        if values.ndim != 3 or (len(values), values.shape[2]) != (len(images), classes):
+            raise ValueError(f"maps {values.shape} of {len(images)} images and {classes} classes")
+        if not np.isfinite(values).all():
+            raise ValueError("has maps that are no numbers")
+        return Maps(np.array(images, np.int64), values.astype(np.float32))
+
+    return _read(folder, record, take)
 
 
 def read_metadata(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | None:
@@ -130,7 +159,7 @@ def read_metadata(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | N
 
     `maps_reason` says why a method that has local scores left none.
     """
-    return _read(folder, record, lambda file: file.metadata())
+    return _read(folder, record, lambda file, about: about)
 
 
 def path_of(folder: Path, record: Mapping[str, Any]) -> Path:
@@ -138,26 +167,46 @@ def path_of(folder: Path, record: Mapping[str, Any]) -> Path:
     return Path(folder) / "scores" / f"{store.stem(record)}.safetensors"
 
 
-def _read(folder: Path, record: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
-    """`take` of the record's opened file; None without one that is the record's own."""
+def _read(
+    folder: Path, record: Mapping[str, Any], take: Callable[[Any, dict[str, str]], Any]
+) -> Any:
+    """`take` of the record's opened file and its metadata; None without one that is its own.
+
+    Whatever a file has in it, or `take` raises, is told of in a line.
+    """
     from safetensors import safe_open
 
-    if not record.get(FIELD) or not (path := path_of(folder, record)).is_file():
+    if not record.get(FIELD):
         return None
+    path = path_of(folder, record)
     try:
+        if not path.is_file():
+            return None
         with safe_open(str(path), framework="numpy") as file:
-            key = (file.metadata() or {}).get("key", "unnamed")
-            if key != record["key"]:
+            about = file.metadata() or {}
+            if (key := about.get("key", "unnamed")) != record["key"]:
                 raise ValueError(f"has the scores of another unit, {key[:16]}")
-            return take(file)
+            if missing := [name for name in _ABOUT if name not in about]:
+                raise ValueError(f"does not say {', '.join(missing)}")
+            _shape(file)
+            return take(file, about)
     except Exception as error:
         return _unreadable(path, error)
 
 
+def _shape(file: Any) -> tuple[int, ...]:
+    """(N, C) of the scores; ValueError where they have another form."""
+    part = file.get_slice("scores")
+    shape = tuple(part.get_shape())
+    if part.get_dtype() != "F32" or len(shape) != 2 or 0 in shape:
+        raise ValueError(f"scores {shape} of {part.get_dtype()}, not (N, C) of F32")
+    return shape
+
+
 def _unreadable(path: Path, error: Exception) -> None:
     """Say once what is wrong with a file; it then counts as missing, as a bad record does."""
-    reason = " ".join(str(error).split())[:150]
-    store.complain(f"{path}: not to be read as scores ({reason}); treated as missing")
+    reason = one_line(error)[:150]
+    reading.complain(f"{path}: not to be read as scores ({reason}); treated as missing")
 
 
 def _truth_name(task: Task) -> str:
@@ -184,15 +233,41 @@ def _write_truth(path: Path, task: Task) -> None:
 def _truth_at(path: Path, mtime: int) -> Truth:
     from safetensors import safe_open
 
+    if not path.is_file():
+        raise ValueError("no regular file")
     with safe_open(str(path), framework="numpy") as file:
-        about, labels = file.metadata(), file.get_tensor("labels")
-    return Truth(
+        about, labels = file.metadata() or {}, file.get_tensor("labels")
+    part = {name: json.loads(about[name]) for name in ("paths", "class_names", "groups", "redraw")}
+    truth = Truth(
         labels=labels,
-        paths=tuple(json.loads(about["paths"])),
-        class_names=tuple(json.loads(about["class_names"])),
-        groups={name: tuple(of) for name, of in json.loads(about["groups"]).items()},
-        redraw=json.loads(about["redraw"]),
+        paths=tuple(part["paths"]),
+        class_names=tuple(map(plain, part["class_names"])),
+        groups={plain(name): tuple(of) for name, of in part["groups"].items()},
+        redraw=part["redraw"] is True,
     )
+    _check(truth)
+    return truth
+
+
+def _check(truth: Truth) -> None:
+    """ValueError where the parts do not fit each other, or a path leads out of the data root."""
+    labels = truth.labels
+    if labels.dtype != np.uint8 or labels.ndim != 2 or not labels.size or labels.max() > 1:
+        raise ValueError(f"labels {labels.shape} of {labels.dtype}, not (N, C) of 0 and 1")
+    if labels.shape != (len(truth.paths), len(truth.class_names)):
+        given = f"{len(truth.paths)} paths and {len(truth.class_names)} classes"
+        raise ValueError(f"labels {labels.shape} of {given}")
+    columns = [k for group in truth.groups.values() for k in group]
+    if any(type(k) is not int or not 0 <= k < labels.shape[1] for k in columns):
+        raise ValueError("a group has a class that there is none of")
+    if outside := [path for path in truth.paths if not _inside(path)]:
+        raise ValueError(f"a path out of the data root: {outside[0]}")
+
+
+def _inside(path: str) -> bool:
+    """Whether a path is below whatever folder it is put behind, on every system."""
+    parts = PureWindowsPath(path)  # takes / and \\ alike
+    return path == plain(path) and bool(parts.name) and not parts.anchor and ".." not in parts.parts
 
 
 def truth_of(task: Task) -> Truth:

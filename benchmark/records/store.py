@@ -13,36 +13,24 @@ which beats the packed record of the same key. The fields are documented in resu
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gzip
 import json
 import operator
-import sys
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from benchmark.common import environment
-from benchmark.common.files import atomic, file_times, remove_leftovers
+from benchmark.common.errors import InputError
+from benchmark.common.files import atomic, file_times, owner, remove_leftovers
+from benchmark.records import reading
+from benchmark.records.fields import FAILED, SCHEMA
+from benchmark.records.reading import ERROR, LARGEST, MB, PACKED, Complain, complain
 from benchmark.suites.unit import Unit
 
-if TYPE_CHECKING:
-    import pandas
-
-SCHEMA = 1
-ERROR = ".error.json"
-PACKED = "records.jsonl.gz"
-LATER = {  # fields that came later than the first records, with what a record without them means
-    "preprocess": "clip",
-    "precision": "float32",
-    "restriction": None,
-    "oracle_reason": None,
-    "scores_sha256": None,
-}
-_NEEDED = {"key": str, "suite": str, "scale": str, "task": str, "label": str, "status": str}
+_LONGEST = 180  # bytes of a file's name before the seed: file systems take 255 in all
 
 
 def paths(results: Path, suite: str, scale: str) -> ResultsFolder:
@@ -93,21 +81,27 @@ class ResultsFolder:
 
 def stem(unit: Unit | Mapping[str, Any]) -> str:
     """`coco-fs-1_coop_s0_e03_1f0c9a77be`, of a unit or its record: for people; the key inside
-    the record decides."""
+    the record decides. One file's name whatever the record says: not a path, and not too long."""
     at = unit if isinstance(unit, Mapping) else {**vars(unit), "key": unit.key}
     episode = "" if at.get("episode") is None else f"_e{at['episode']:02d}"
-    return f"{at['task']}_{at['label']}_s{at.get('seed')}{episode}_{at['key'][:10]}"
+    name = f"{at['task']}_{at['label']}".encode()[:_LONGEST].decode(errors="ignore")
+    name = f"{name}_s{at.get('seed')}{episode}_{at['key'][:10]}"
+    return re.sub(r"[/\\\0]", "-", name)
 
 
 def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
-    """Store the unit's record whole, then drop its failure; ValueError for NaN in a field.
+    """Store the unit's record whole, then drop its failure.
 
     One of status "failed" says why the unit is to be tried again next time. The unit's claim is
-    held: what a killed process left of it is removed.
+    held: what a killed process left of it is removed. ValueError for what could not be read again:
+    NaN, a field of another type, more bytes than a record may have.
     """
-    failed = record["status"] == "failed"
+    failed = record["status"] == FAILED
     path = folder.error(unit) if failed else folder.record(unit)
-    text = json.dumps({"schema": SCHEMA, **record}, indent=1, allow_nan=False) + "\n"
+    text = json.dumps({"schema": SCHEMA, **record}, allow_nan=False)
+    text = json.dumps(reading.parsed(text.encode(), failed), indent=1) + "\n"
+    if len(text) > LARGEST:
+        raise ValueError(f"a record of more than {LARGEST // MB} MB")
     remove_leftovers(folder.record(unit), folder.error(unit))
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -116,102 +110,106 @@ def write(folder: ResultsFolder, unit: Unit, record: Mapping[str, Any]) -> Path:
     return path
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
-    """The record that the bytes are; ValueError, which says why, if they are cut off or none."""
-    try:
-        record = json.loads(content.decode("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"not readable as JSON ({error})") from None
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise ValueError(f"not a record of schema {SCHEMA}")
-    for name, kind in _NEEDED.items():
-        if not isinstance(record.get(name), kind):
-            raise ValueError(f"field '{name}' is missing")
-    return record
-
-
-@functools.cache
-def complain(line: str) -> None:
-    """Tell the user of a bad record, once a process, without stopping."""
-    print(f"warning: {line}", file=sys.stderr)
-
-
 def _sources(folder: ResultsFolder) -> dict[str, int]:
     """Path -> mtime in ns of the files with records: those of one each, oldest first, and last
-    the packed ones."""
-    found = dict(sorted(file_times(folder.records).items(), key=operator.itemgetter(1)))
-    with contextlib.suppress(OSError):
-        found[str(folder.packed)] = folder.packed.stat().st_mtime_ns
-    return found
-
-
-def _read(path: str, complain: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each record of a source with its name: the path, of a packed one `path:line`, from 1.
-
-    What is no record is complained of, each with its name, and left out.
-    """
-    packed = path.endswith(PACKED)
+    the packed ones; InputError where the folders cannot be listed."""
     try:
-        content = Path(path).read_bytes()
-        lines = gzip.decompress(content).splitlines() if packed else []
-    except (OSError, EOFError, zlib.error) as error:
-        complain(f"{path}: not readable as JSON ({error}); treated as missing")
-        return
-    parts = {f"{path}:{n}": line for n, line in enumerate(lines, 1)} if packed else {path: content}
-    for name, content in parts.items():
-        try:
-            yield name, _parsed(content)
-        except ValueError as error:
-            complain(f"{name}: {error}; treated as missing")
+        found = dict(sorted(file_times(folder.records).items(), key=operator.itemgetter(1)))
+        packed = file_times(folder.path, PACKED)
+    except OSError as error:
+        reason = f"{error.strerror or error}; owner: {owner(folder.records)}"
+        remedy = "name another --results-dir"
+        raise InputError(f"{folder.records}: cannot be listed ({reason}); {remedy}") from None
+    return found | {path: time for path, time in packed.items() if path == str(folder.packed)}
+
+
+class Source(NamedTuple):
+    """Where a record is from. Of two records of one unit that of the greater source counts: one in
+    a file of its own before a packed one, then the newer file, then the later name."""
+
+    own: bool
+    time: int  # mtime of the file, ns
+    name: str  # the file's path, or of a packed record `path:line`
+
+    @property
+    def file(self) -> str:
+        return self.name if self.own else self.name.rpartition(":")[0]
 
 
 @dataclass
 class RecordStore:
     """The records of one folder as they stand, by key; `scan` again reads only what changed.
 
+    Of records with the same key the one of the greatest `Source` counts, alone and everywhere.
+
     stale      names (a file's path or a packed record's `path:line`) -> mtime in ns: they count as
                absent until the file is rewritten; see `outdated`
     oracle     records that were made without --oracle count as absent too
-    complain   is told, in one line, of each file or line that is no record
+    complain   is told, in one line, of each file or line that is no record, and of each record
+               that another one of the same kind of source beats
     done       key -> record of status "done" or "skipped"
     failed     key -> why the unit failed
+    damaged    how many files or lines were no records
     """
 
     folder: ResultsFolder
     stale: Mapping[str, int] = field(default_factory=dict)
     oracle: bool = False
-    complain: Callable[[str], None] = complain
+    complain: Complain = complain
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damaged: int = 0
     _seen: dict[str, int] = field(default_factory=dict)
-    _in_files: set[str] = field(default_factory=set)  # keys with a record file of their own
+    _from: dict[tuple[str, bool], Source] = field(default_factory=dict)  # key, whether it failed
 
     def scan(self) -> list[dict[str, Any]]:
-        """Read new and changed files; return their records, oldest first, packed ones last."""
-        fresh = []
-        for path, record in self._changed():
-            failure = path.endswith(ERROR)
+        """Read what is new or changed; return the records that count, oldest first, packed last."""
+        fresh: dict[tuple[str, bool], dict[str, Any]] = {}
+        for source, record in self._changed():
+            key, failure = at = record["key"], record["status"] == FAILED
+            old = self._from.get(at, source)
+            if not failure:
+                self._tell(source, old)
+            if source < old and source.name != old.name:
+                continue
+            self._from[at] = source
+            fresh.pop(at, None)
             if failure or not self.oracle or has_oracle(record):
-                (self.failed if failure else self.done)[record["key"]] = record
-                fresh.append(record)
-        return fresh
+                (self.failed if failure else self.done)[key] = fresh[at] = record
+            else:
+                self.done.pop(key, None)
+        return [*fresh.values()]
 
-    def _changed(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(path, record) of new and changed files; a packed record's is what its file's would be.
-
-        Files come before the packed records, so that those of the same key are left out.
-        """
+    def _changed(self) -> Iterator[tuple[Source, dict[str, Any]]]:
         for path, mtime in _sources(self.folder).items():
             if mtime in (self._seen.get(path), self.stale.get(path)):
                 continue
             self._seen[path] = mtime
-            for name, record in _read(path, self.complain):
-                if name == path:
-                    if not path.endswith(ERROR):
-                        self._in_files.add(record["key"])
-                    yield path, record
-                elif record["key"] not in self._in_files and self.stale.get(name) != mtime:
-                    yield str(self.folder.records / f"{stem(record)}.json"), record
+            for name, record in reading.read(path, self._damaged):
+                if self.stale.get(name) != mtime:
+                    yield Source(name == path, mtime, name), record
+
+    def _damaged(self, line: str) -> None:
+        self.damaged += 1
+        self.complain(line)
+
+    def _tell(self, one: Source, two: Source) -> None:
+        if one.own == two.own and one.name != two.name:
+            old, new = sorted((one, two))
+            older = f"an older record of the unit of {new.name}"
+            self.complain(f"{old.name}: {older}; treated as missing")
+
+    def every(self) -> list[tuple[Source, dict[str, Any]]]:
+        """The records that count with their sources, and failures of units that have none; by path,
+        a packed record where its file would be."""
+        found = {self._from[key, False]: record for key, record in self.done.items()}
+        found |= {self._from[k, True]: r for k, r in self.failed.items() if k not in self.done}
+
+        def place(entry: tuple[Source, dict[str, Any]]) -> str:
+            source, record = entry
+            return source.name if source.own else f"{self.folder.records / stem(record)}.json"
+
+        return sorted(found.items(), key=place)
 
     def settled(self, unit: Unit) -> bool:
         """Whether nothing is left to do for the unit in this run: done, or just failed."""
@@ -233,52 +231,47 @@ def outdated(folder: ResultsFolder, keys: Collection[str] = ()) -> dict[str, int
         if path.endswith(ERROR):
             old[path] = mtime
         elif keys:
-            found = _read(path, complain=lambda line: None)
+            found = reading.read(path, complain=lambda line: None)
             old |= {name: mtime for name, record in found if record["key"] in keys}
     return old
 
 
 def load(
-    folder: Path | str, failures: bool = True, complain: Callable[[str], None] = complain
+    folder: Path | str,
+    failures: bool = True,
+    complain: Complain = complain,
+    reference: bool = False,
 ) -> list[dict[str, Any]]:
     """All records below a folder (records/, one suite and scale, or all of results/), by path.
 
-    A packed record comes where its file would. With `failures` also why units failed (status
-    "failed"), unless they were done since.
+    A packed record comes where its file would. A unit counts once within a suite and scale, also
+    where a copy of a folder lies beside it: `Source` says which of its records.
+
+    failures    also why units failed (status "failed"), unless they were done since
+    reference   also what is in a folder `reference` below, as in this repository's results/
     """
-    folder = Path(folder)
+    best: dict[tuple[str, str, str], tuple[tuple[bool, Source], Path, dict[str, Any]]] = {}
+    beaten: Counter[tuple[Path, Path]] = Counter()
+    for at in map(ResultsFolder, _places(Path(folder), reference)):
+        records = RecordStore(at, {} if failures else outdated(at), complain=complain)
+        records.scan()
+        for source, record in records.every():
+            unit = record["suite"], record["scale"], record["key"]
+            new = (record["status"] != FAILED, source), at.path, record
+            old = best.pop(unit, new)
+            less, best[unit] = sorted((old, new), key=operator.itemgetter(0))
+            if less[0][0] and less is not best[unit]:
+                beaten[less[1], best[unit][1]] += 1
+    for (lost, won), count in beaten.items():
+        complain(f"{lost}: {count} of its records are of units that have newer ones in {won}")
+    return [record for _, _, record in best.values()]
+
+
+def _places(folder: Path, reference: bool) -> list[Path]:
+    """The folders of one suite and scale that have records, from whichever level it is asked."""
     if folder.name == "records":
-        places = [folder.parent]
-    else:
-        inside = folder.rglob("records*")
-        places = sorted({at.parent for at in inside if at.name in ("records", PACKED)})
-    found: list[dict[str, Any]] = []
-    for at in map(ResultsFolder, places):
-        everything = RecordStore(at, {} if failures else outdated(at), complain=complain)
-        found += (r for _, r in sorted(everything._changed(), key=operator.itemgetter(0)))
-    unit = operator.itemgetter("suite", "scale", "key")
-    done = {unit(r) for r in found if r["status"] != "failed"}
-    return [r for r in found if r["status"] != "failed" or unit(r) not in done]
-
-
-def frame(folder: Path | str) -> pandas.DataFrame:
-    """The records below a folder as a table: one row a unit that is done or skipped.
-
-    Metrics become columns of their name (`map`, `tail`); other nested fields `seconds.fit`;
-    per_class_ap, train_counts, curve and hyperparameters stay one column each. Fields that came
-    later have their only earlier value in older records.
-    """
-    import pandas
-
-    rows = []
-    for record in load(folder, failures=False):
-        row = {}
-        for name, value in record.items():
-            if name == "metrics":
-                row |= value
-            elif name in ("oracle", "n_classes", "seconds", "provenance"):
-                row |= {f"{name}.{inner}": part for inner, part in (value or {}).items()}
-            else:
-                row[name] = value
-        rows.append({**row, **{name: LATER[name] for name in LATER.keys() - row.keys()}})
-    return pandas.DataFrame(rows)
+        return [folder.parent]
+    inside = folder.rglob("records*")
+    places = sorted({at.parent for at in inside if at.name in ("records", PACKED)})
+    own = (at for at in places if at.relative_to(folder).parts[-3:-2] != ("reference",))
+    return places if reference else [*own]

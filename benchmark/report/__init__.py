@@ -40,10 +40,11 @@ def write(
     unit's key are left out. `images`: the data root; without it the figures that show pictures
     are left out. `workers`: how many processes draw figures. A report that is there already and
     would be the same stays as it is, unless `anew`. InputError when one task's records mix
-    splits or the folder cannot be written.
+    splits or the folder cannot be written, or is a link to another one.
     """
-    made_of = freshness.digest(units, results, layout, images)
     folder = results / "report"
+    _check_own(folder)
+    made_of = freshness.digest(units, results, layout, images)
     if anew or not freshness.fresh(folder, made_of):
         files, pictures = _drawn(units, results, layout, images, workers)
         _replace(folder, files)
@@ -79,11 +80,12 @@ def _drawn(
     files |= {name: content for name, (content, _) in drawn.items()}
     captions = {name: caption for name, (_, caption) in drawn.items() if name.endswith(".png")}
     note = predictions.absent(grid, results, images)
-    files["report.md"] = markdown.render(whole, parts, captions, note, found).encode()
-    files["index.html"] = html.render(
-        whole, parts, drawn, files, results, images, pairs, note, found
-    ).encode()
-    files[SUMMARY] = _summary(whole, layout, pairs).encode()
+    texts = {
+        "report.md": markdown.render(whole, parts, captions, note, found),
+        "index.html": html.render(whole, parts, drawn, files, results, images, pairs, note, found),
+        SUMMARY: _summary(whole, layout, pairs),
+    }
+    files |= {name: text.encode(errors="replace") for name, text in texts.items()}
     return files, explorer.folders(whole, results, images)
 
 
@@ -115,6 +117,13 @@ def against_reference(
     from benchmark.report.grid import gather
 
     return compare.against(gather(units, results, layout.titles), reference)
+
+
+def _check_own(folder: Path) -> None:
+    """InputError for a report that is a link: in a results folder from elsewhere it may lead to any
+    folder of the user's, where writing would replace and remove files."""
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link, through which no report is written; remove it")
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:

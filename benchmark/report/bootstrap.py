@@ -20,6 +20,7 @@ from benchmark.report import resampling
 from benchmark.report.grid import Cell, Grid, paired, stat
 
 FILE = "significance.json"
+_LARGEST = 200_000_000  # bytes of the file
 _RULE = 1  # raise it when the numbers in the file would change
 Repeat = tuple[int, int | None]  # seed, episode
 
@@ -182,11 +183,19 @@ def _identity(sides: Iterable[tuple[bool, Mapping[Repeat, dict]]]) -> str:
 
 def _kept(path: Path) -> dict[str, list]:
     """The file's numbers by identity; none if there is no such file, or it is something else."""
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads(files.content(path, _LARGEST))
         if isinstance(found, dict):
-            return {key: x for key, x in found.items() if isinstance(x, list) and len(x) == 5}
+            return {key: x for key, x in found.items() if _is_row(x)}
     return {}
+
+
+def _is_row(found: Any) -> bool:
+    """Whether a value from the file is what `compared` gives, as a list."""
+    if not isinstance(found, list) or len(found) != 5 or type(found[4]) is not int:
+        return False
+    numbers = [x for n, x in enumerate(found) if n != 3 or x is not None]  # seeds_std may be None
+    return all(type(x) in (int, float) and abs(x) < 1e100 for x in numbers)
 
 
 def _keep(path: Path, kept: Mapping[str, list]) -> None:

@@ -12,15 +12,12 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.common.text import aligned
 from benchmark.records import store
+from benchmark.records.fields import LATER, SETTINGS
 from benchmark.report import bootstrap, resampling
 from benchmark.report.grid import Cell, Grid, stat, task_title, value
 from benchmark.report.wording import scale_words
 
 CLOSE = 0.01  # mAP: what another machine or number of workers may change
-SETTINGS = (
-    *("method", "method_version", "hyperparameters", "split_sha256"),
-    *("backbone", "weights_sha256", "preprocess", "precision"),
-)
 WORDS = {
     "identical": "identical",
     "close": f"within {CLOSE}",
@@ -179,7 +176,7 @@ def differences(pairs: Pairs) -> list[float]:
 
 def _difference(ours: dict, theirs: dict) -> str:
     """The names of the settings in which two records differ."""
-    ours, theirs = ({**store.LATER, **record} for record in (ours, theirs))
+    ours, theirs = ({**LATER, **record} for record in (ours, theirs))
     names = [name for name in SETTINGS if ours.get(name) != theirs.get(name)]
     if "hyperparameters" in names:
         a, b = ours.get("hyperparameters") or {}, theirs.get("hyperparameters") or {}

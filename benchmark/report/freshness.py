@@ -23,6 +23,7 @@ FILE = ".made-of.json"
 ALSO = ("significance.json",)  # read as well as written: numbers whose scores may be gone
 _CODE = Path(__file__).resolve().parents[1]
 _SUFFIXES = (".py", ".yaml", ".html", ".css", ".js", ".mplstyle")
+_LARGEST = 20_000_000  # bytes of a note that `keep` wrote
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pillow", "scipy")
 
 
@@ -38,10 +39,11 @@ def digest(units: Sequence[Unit], results: Path, layout: ReportLayout, images: P
     folder = ResultsFolder(results)
     records = [*folder.records.glob("*.json"), folder.packed]
     for name, content in _hashes(sorted(records), results):
-        whole.update(f"{name} {content}\n".encode())
+        whole.update(f"{name} {content}\n".encode("utf-8", "replace"))
     for path in sorted((results / "scores").glob("*")):
-        at = path.stat()
-        whole.update(f"{path.name} {at.st_size} {at.st_mtime_ns}\n".encode())
+        with contextlib.suppress(OSError):  # a link that leads nowhere
+            at = path.stat()
+            whole.update(f"{path.name} {at.st_size} {at.st_mtime_ns}\n".encode("utf-8", "replace"))
     for name, content in _code():
         whole.update(f"{name} {content}\n".encode())
     return whole.hexdigest()
@@ -67,7 +69,7 @@ def fresh(report: Path, made_of: str) -> bool:
     """Whether this folder holds the whole report of what has this `digest`, and none of its files
     was changed since, nor was a picture added to or taken from the folders that it shows."""
     try:
-        state = json.loads((report / FILE).read_text(encoding="utf-8"))
+        state = json.loads(files.content(report / FILE, _LARGEST))
         if state["made_of"] != made_of:
             return False
         written: Mapping[str, str | None] = state["files"]
@@ -76,15 +78,15 @@ def fresh(report: Path, made_of: str) -> bool:
         return {name: found.get(name) for name in written} == written and (
             pictures == state["pictures"]
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 
 def _hashes(paths: Iterable[Path], start: Path) -> Iterator[tuple[str, str]]:
-    """(path below `start`, sha256) of the files that are there."""
+    """(path below `start`, sha256) of the files that are there and can be read."""
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        with contextlib.suppress(OSError), files.opened(path) as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
             yield path.relative_to(start).as_posix(), content
 
 

@@ -7,7 +7,7 @@ import re
 import statistics
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from benchmark.common.errors import InputError
 from benchmark.data import tasks as known_tasks
 from benchmark.records import store
+from benchmark.records.fields import LATER
 from benchmark.suites.tables import TableSpec
 from benchmark.suites.unit import Unit
 
@@ -128,7 +129,7 @@ def class_stat(records: Iterable[dict], name: str, field: str = "per_class_ap") 
 
 def preprocess(record: dict) -> str:
     """The name of the unit's preprocessing; CLIP's in records from before there was a choice."""
-    return record.get("preprocess", store.LATER["preprocess"])
+    return record.get("preprocess", LATER["preprocess"])
 
 
 def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
@@ -212,19 +213,18 @@ class Grid:
 
 
 def gather(units: Sequence[Unit], results: Path, titles: Mapping[str, str] | None = None) -> Grid:
-    """The grid of `units` from the records in `results`.
+    """The grid of `units` from the records in `results`, which is results/<suite>/<scale>.
 
-    X"""
+    InputError where there are no units, and where one task's records are of different splits.
+    """
     if not units:
         raise InputError(f"{results}: no units to report; check --tasks, --methods and --seeds")
-    by_key: dict[str, list[dict]] = {}
-    for record in store.load(results / "records"):
-        by_key.setdefault(record.get("key", ""), []).append(record)
+    by_key = {record["key"]: record for record in store.load(results / "records")}
     keys = dict.fromkeys(unit.key for unit in units)
     members: dict[tuple[str, str], dict[str, None]] = {}
     for unit in units:
         members.setdefault((unit.task, unit.label), {})[unit.key] = None
-    suites = {r.get("suite") for key in keys for r in by_key.get(key, [])} - {None}
+    suites = {by_key[key]["suite"] for key in keys if key in by_key}
     few = {u.task: u.episode is not None or shots(u.task) is not None for u in units}
     grid = Grid(
         suite=min(suites, default=results.parent.name),
@@ -232,8 +232,8 @@ def gather(units: Sequence[Unit], results: Path, titles: Mapping[str, str] | Non
         long_tailed=tuple(task for task in few if not few[task]),
         few_shot=tuple(task for task in few if few[task]),
         labels=tuple(dict.fromkeys(u.label for u in units)),
-        cells={at: _cell(at, list(group), by_key) for at, group in members.items()},
-        unused=sum(len(group) for key, group in by_key.items() if key not in keys),
+        cells={at: _cell(at, group, by_key) for at, group in members.items()},
+        unused=len(by_key.keys() - keys),
         units=len(keys),
         titles=titles or {},
     )
@@ -255,16 +255,9 @@ def task_title(task: str) -> str:
         return task
 
 
-def _cell(at: tuple[str, str], keys: list[str], by_key: dict[str, list[dict]]) -> Cell:
-    """Each unit's best record: done before skipped before failed, its own label before another's
-    (two labels may name the same settings and then share a key)."""
-    known = ([r for r in by_key.get(key, []) if r.get("status") in STATES] for key in keys)
-    best = [
-        min(group, key=lambda r: (STATES.index(r["status"]), r.get("label") != at[1]))
-        for group in known
-        if group
-    ]
-    return Cell.of(at, len(keys), best)
+def _cell(at: tuple[str, str], keys: Collection[str], by_key: Mapping[str, dict]) -> Cell:
+    """The records of the cell's units; labels that name the same settings share theirs."""
+    return Cell.of(at, len(keys), [by_key[key] for key in keys if key in by_key])
 
 
 def _check_splits(grid: Grid, results: Path) -> None:

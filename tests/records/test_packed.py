@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.cli.pack_records import main
 from benchmark.common.errors import InputError
-from benchmark.records import recompute, store
+from benchmark.records import reading, recompute, store, table
 from benchmark.records.pack import pack
 from benchmark.report import grid
 from benchmark.runner import schedule
@@ -32,7 +32,8 @@ def record(unit: Unit, **changes) -> dict:
         "key": unit.key, "suite": "small", "scale": "miniature", "task": unit.task,
         "label": unit.label, "method": unit.method, "seed": 0, "episode": unit.episode,
         "status": "done", "metrics": {"map": 100 / 3, "tail": None}, "per_class_ap": {"é\n": 1e-17},
-        "curve": [], "seconds": {"fit": 0.1, "predict": 2.0},
+        "split_sha256": "aa", "n_classes": {"all": 1}, "curve": [],
+        "seconds": {"fit": 0.1, "predict": 2.0},
     } | changes  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def test_every_reader_gets_the_same_of_both(tmp_path):
     assert [r["status"] for r in expected] == ["done", "done", "skipped"]
     for place in (tmp_path / "to", folder.path.parent, folder.path, folder.records):
         assert store.load(place) == expected
-        pandas.testing.assert_frame_equal(store.frame(place), store.frame(source.path))
+        pandas.testing.assert_frame_equal(table.frame(place), table.frame(source.path))
     assert scanned(folder).done == scanned(source).done
     assert (
         schedule.known([folder]) == schedule.known([source]) and len(schedule.known([folder])) == 3
@@ -144,8 +145,8 @@ def test_a_damaged_file_is_told_of_in_one_line(tmp_path, cut, capsys):
 
 def test_only_a_changed_file_is_read_again(tmp_path, monkeypatch):
     folder = packed(tmp_path, FIRST)
-    found, reads, read = store.RecordStore(folder), [], store._read
-    monkeypatch.setattr(store, "_read", lambda path, tell: reads.append(path) or read(path, tell))
+    found, reads, read = store.RecordStore(folder), [], reading.read
+    monkeypatch.setattr(reading, "read", lambda path, tell: reads.append(path) or read(path, tell))
     assert [r["key"] for r in found.scan()] == [FIRST.key] and found.scan() == []
     assert reads == [str(folder.packed)]
     make(tmp_path / "source", SECOND)

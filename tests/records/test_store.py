@@ -9,7 +9,7 @@ import os
 import pytest
 
 from benchmark.common import files
-from benchmark.records import store
+from benchmark.records import store, table
 from benchmark.suites.unit import Unit
 
 UNIT = Unit("coco-fs-1", "coop", "coop", 1, (), "miniature", 0, 3, "aa", "tiny", "ff")
@@ -19,7 +19,12 @@ RECORD = {
     "scale": "miniature",
     "task": "coco-fs-1",
     "label": "coop",
+    "method": "coop",
+    "seed": 0,
+    "episode": 3,
     "status": "done",
+    "split_sha256": "aa",
+    "n_classes": {"all": 2},
     "metrics": {"map": 12.5, "tail": None},
     "seconds": {"fit": 1.0},
     "per_class_ap": {"ant": 12.5, "bee": None},
@@ -41,8 +46,7 @@ def test_names_on_disk(folder, tmp_path):
 
 
 def test_a_record_is_named_as_its_unit():
-    record = RECORD | {"seed": 0, "episode": 3}
-    assert store.stem(record) == store.stem(UNIT) == f"coco-fs-1_coop_s0_e03_{UNIT.key[:10]}"
+    assert store.stem(RECORD) == store.stem(UNIT) == f"coco-fs-1_coop_s0_e03_{UNIT.key[:10]}"
     plain = dataclasses.replace(UNIT, episode=None, seed=2)
     assert store.stem(plain) == f"coco-fs-1_coop_s2_{plain.key[:10]}"
 
@@ -91,7 +95,7 @@ def test_a_failure_is_kept_until_the_unit_succeeds(folder):
     path = store.write(folder, UNIT, failure)
     assert path.name.endswith(".error.json")
     assert [r["status"] for r in store.load(folder.path)] == ["failed"]
-    assert len(store.frame(folder.path)) == 0
+    assert len(table.frame(folder.path)) == 0
     records = store.RecordStore(folder, store.outdated(folder))
     records.scan()
     assert not records.settled(UNIT)  # an earlier run's: to be tried again
@@ -132,13 +136,13 @@ def test_locks_can_lie_elsewhere(folder, tmp_path, monkeypatch):
 
 def test_frame_has_one_row_a_unit_and_flat_metrics(folder, tmp_path):
     store.write(folder, UNIT, RECORD)
-    frame = store.frame(tmp_path)
+    frame = table.frame(tmp_path)
     assert len(frame) == 1
     row = frame.iloc[0]
     assert row["map"] == 12.5 and row["seconds.fit"] == 1.0 and row["label"] == "coop"
     assert row["per_class_ap"] == {"ant": 12.5, "bee": None}
     assert json.loads(frame.drop(columns="per_class_ap").to_json())  # plain values
-    assert store.frame(tmp_path / "nothing").empty
+    assert table.frame(tmp_path / "nothing").empty
 
 
 def test_frame_completes_older_records(folder, tmp_path):
@@ -146,7 +150,7 @@ def test_frame_completes_older_records(folder, tmp_path):
     other = dataclasses.replace(UNIT, preprocess="square")
     part = {"preprocess": "square", "restriction": "1 of 2 training images"}
     store.write(folder, other, RECORD | {"key": other.key} | part)
-    frame = store.frame(tmp_path)
+    frame = table.frame(tmp_path)
     assert sorted(frame["preprocess"]) == ["clip", "square"]
     assert frame.set_index("preprocess")["restriction"]["square"] == "1 of 2 training images"
     assert frame["restriction"].isna().sum() == 1 and frame["scores_sha256"].isna().all()

@@ -18,7 +18,7 @@ from benchmark.data import tasks
 from benchmark.method.discovery import discover, hyperparameters
 from benchmark.method.run import Run
 from benchmark.method.training import Recipe, train
-from benchmark.records import store
+from benchmark.records import store, table
 from benchmark.report.grid import gather
 from benchmark.report.tables import formats, second_metrics
 from benchmark.runner import oracle, predict
@@ -169,7 +169,7 @@ def test_what_was_recorded_without_is_computed_again_once(world):
     found = {(r["task"], r["label"]): r for r in store.load(world.records)}
     assert found["voc-lt", "prior"]["oracle_reason"] == oracle.NOTHING
     assert found["voc-fs-1", "refuses"]["oracle_reason"] is None
-    frame = store.frame(world.records).set_index(["task", "label"])
+    frame = table.frame(world.records).set_index(["task", "label"])
     best = found["voc-lt", "learner"]["oracle"]
     assert frame.loc[("voc-lt", "learner"), "oracle.map"] == best["map"]
     assert np.isnan(frame.loc[("voc-lt", "prior"), "oracle.map"])

@@ -17,7 +17,7 @@ from benchmark.records.record import METRICS
 from benchmark.runner import devices, schedule
 from benchmark.runner.devices import worker_devices
 from benchmark.suites.unit import Unit
-from tests.helpers import tiny_suite
+from tests.helpers import suite_records, tiny_suite
 
 
 def load(world, status="done"):
@@ -348,9 +348,7 @@ def test_with_known_costs_the_longest_come_first_and_workers_begin_with_differen
 
 def test_costs_come_from_the_first_folder_that_knows_a_unit(tmp_path):
     def put(folder, unit, **seconds):
-        record = {"key": unit.key, "suite": "s", "scale": "miniature", "task": unit.task}
-        rest = {"label": unit.label, "status": "done", "seed": 0, "episode": unit.episode}
-        store.write(folder, unit, {**record, **rest, "seconds": seconds})
+        store.write(folder, unit, suite_records.record(unit, seconds=seconds))
 
     here, other = (store.paths(tmp_path / x, "s", "miniature") for x in ("here", "other"))
     units = [Unit("voc-fs-1", "a", "a", 1, (), "m", 0, e, "s", "t", "f") for e in (1, 2)]

@@ -34,6 +34,7 @@ NAME = 15  # characters of a method's name in a line
 def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[style.Drawn]:
     """A long-tailed task's strip of predictions and its score maps, if it has what they need."""
     scored, truth = scores_of(grid, task, results), truth_of(grid, task, results)
+    scored = {x: of for x, of in scored.items() if truth and of.shape == truth.labels.shape}
     if scored and truth and (shown := _pictures(truth, images)):
         yield style.Drawn(
             f"predictions_{task}",

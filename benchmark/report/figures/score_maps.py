@@ -51,8 +51,12 @@ def figures(grid: Grid, task: str, results: Path, images: Path) -> Iterator[styl
         return
     record = grid.cell(task, next(iter(found))).done[0]
     truth = scores.read_truth(results, record)
+    if truth is None:
+        return
+    classes = len(truth.class_names)
+    found = {label: maps for label, maps in found.items() if maps.values.shape[2] == classes}
     shown = sorted(set.intersection(*(set(maps.images.tolist()) for maps in found.values())))
-    scene = choose(truth, shown, images, preprocess(record)) if truth and shown else None
+    scene = choose(truth, shown, images, preprocess(record)) if shown else None
     if scene:
         yield style.Drawn(
             f"maps_{task}",
@@ -124,7 +128,7 @@ def boxes_of(images: Path, truth: Truth, rows: list[int]) -> dict[int, Boxes]:
     paths = {row: images / truth.paths[row] for row in rows}
     folder = paths[rows[0]].parent
     try:
-        if "VOCdevkit" in truth.paths[rows[0]]:
+        if "VOCdevkit" in Path(truth.paths[rows[0]]).parts[:-2]:
             names = {row: path.stem for row, path in paths.items()}
             every, classes = voc_boxes(folder.parent, names.values()), VOC_CLASSES
         else:

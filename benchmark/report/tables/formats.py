@@ -73,7 +73,7 @@ def files(table: Table, grid: Grid) -> dict[str, bytes]:
     """{file name: content}: the table as Markdown, CSV and LaTeX."""
     values = csv_of_cells(table, grid) if table.of_cells else csv_as_shown(table, grid)
     texts = {"md": markdown(table), "csv": values, "tex": latex(table)}
-    return {f"{table.name}.{kind}": text.encode() for kind, text in texts.items()}
+    return {f"{table.name}.{kind}": text.encode(errors="replace") for kind, text in texts.items()}
 
 
 # -- Markdown -----------------------------------------------------------------------------------

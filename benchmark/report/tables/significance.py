@@ -25,7 +25,7 @@ def files(found: Mapping[str, Pairs], grid: Grid) -> dict[str, bytes]:
             titles = grid.title(row.a), grid.title(row.b)
             rows.append([grid.scale, task, *values, "yes" if row.real else "no", *titles])
     texts = {"md": markdown(found, grid), "csv": csv_text(rows)}
-    return {f"significance.{kind}": text.encode() for kind, text in texts.items()}
+    return {f"significance.{kind}": text.encode(errors="replace") for kind, text in texts.items()}
 
 
 def caption(found: Mapping[str, Pairs], grid: Grid) -> str:

@@ -1,0 +1,58 @@
+"""Files from elsewhere are opened without waiting; locks of other accounts are one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import filelock
+import pytest
+
+from benchmark.common import files
+from benchmark.common.errors import InputError
+
+
+def test_only_regular_files_are_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"1234")
+    (tmp_path / "link").symlink_to("file")
+    assert files.content(tmp_path / "file", 4) == files.content(tmp_path / "link", 4) == b"1234"
+    with pytest.raises(OSError, match="larger than"):
+        files.content(tmp_path / "file", 3)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("pipe", "loop", ".", "none", "/dev/zero"):
+        with pytest.raises(OSError):
+            files.content(tmp_path / name, 4)
+
+
+def test_times_are_of_whatever_has_the_ending(tmp_path):
+    (tmp_path / "a.json").write_text("")
+    (tmp_path / "b.json").mkdir()
+    (tmp_path / "c.json").symlink_to("c.json")
+    (tmp_path / "d.json").symlink_to("none")
+    (tmp_path / ".e.json").write_text("")
+    assert {Path(path).name[0] for path in files.file_times(tmp_path)} == set("abcd")
+    assert files.file_times(tmp_path / "none") == {}
+
+
+def test_a_lock_of_another_account_is_one_line_that_names_it(tmp_path, monkeypatch):
+    path = tmp_path / "x.lock"
+    path.touch()
+
+    def refused(self, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with pytest.raises(InputError, match="cannot be locked") as error, files.claimed(path):
+        pass
+    assert path.owner() in str(error.value) and "\n" not in str(error.value)
+    assert files.is_claimed(path) is None
+
+
+def test_an_owner_without_a_name_is_a_number(tmp_path, monkeypatch):
+    def nameless(self):
+        raise KeyError(self)
+
+    assert files.owner(tmp_path / "not" / "there") == tmp_path.owner()
+    monkeypatch.setattr(Path, "owner", nameless)
+    assert files.owner(tmp_path) == f"user {tmp_path.stat().st_uid}"
