@@ -35,8 +35,8 @@ class Clip:
         self.mean = torch.tensor(settings["mean"], device=device).view(3, 1, 1)
         self.std = torch.tensor(settings["std"], device=device).view(3, 1, 1)
         self.logit_scale = float(self.model.logit_scale.exp())
+        self.checksums: dict[str, int] = {}  # as it was loaded
         self.check_frozen()
-        self.checksums = dict(self._checksums())
 
     @property
     def chunk(self) -> int:
@@ -44,9 +44,10 @@ class Clip:
         return 32 if self.device == "cpu" else 128
 
     def check_frozen(self) -> None:
-        """RuntimeError if something has put the shared model, or a part of it, into training.
+        """RuntimeError if something has changed the shared model: a value, or what is trained.
 
-        All methods and units share it: what one changes would leak into the records of others.
+        All methods and units share it: what one changes would leak into the records of others, so
+        this is called before anything that the model had a part in is recorded or kept.
         """
         for name, module in self.model.named_modules():
             if module.training:
@@ -56,14 +57,8 @@ class Clip:
                 raise RuntimeError(f"the shared CLIP: {name} is not frozen; {_OWN}")
             if tensor.dtype != torch.float32:
                 raise RuntimeError(f"the shared CLIP: {name} is {tensor.dtype}; {_OWN}")
-
-    def check_values(self) -> None:
-        """RuntimeError if a value of the shared model is not what it was when it was loaded.
-
-        To be called before anything that the model had a part in is recorded or kept.
-        """
         for name, checksum in self._checksums():
-            if checksum != self.checksums[name]:
+            if checksum != self.checksums.setdefault(name, checksum):
                 raise RuntimeError(f"the shared CLIP: values of {name} were changed; {_OWN}")
 
     def _checksums(self) -> Iterator[tuple[str, int]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
-from benchmark.common import files
+from benchmark.common import files, processes
 from benchmark.data import class_words, holdouts, splits
 from benchmark.data.captions import miniature_file
 from benchmark.data.splits import Row, Split
@@ -169,13 +169,13 @@ def part_of(name: str) -> str:
 
 def _render_part(root: Path, part: str, rows: list, workers: int) -> Pictures:
     """Draw one part's bank, then its images."""
-    context, names = multiprocessing.get_context("spawn"), list(concepts.load())
-    with context.Pool(workers) as pool:
-        wanted = [(name, banks.INSTANCES[part], (banks.WORLD[part],)) for name in names]
-        bank = dict(zip(names, pool.starmap(banks.instances, wanted, chunksize=1), strict=True))
-    jobs = [(root, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
-    with context.Pool(workers, _start_worker, [bank]) as pool:
-        return dict(pair for done in pool.starmap(_render, jobs, chunksize=1) for pair in done)
+    names, count, world = list(concepts.load()), banks.INSTANCES[part], (banks.WORLD[part],)
+    with processes.pool(workers) as pool:
+        drawn = pool.map(banks.instances, names, repeat(count), repeat(world))
+        bank = dict(zip(names, drawn, strict=True))
+    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+    with processes.pool(workers, _start_worker, bank) as pool:
+        return dict(pair for done in pool.map(_render, repeat(root), chunks) for pair in done)
 
 
 def write_captions(root: Path) -> None:

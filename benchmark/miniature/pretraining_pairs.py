@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import open_clip
 
+from benchmark.common import environment, processes
 from benchmark.common.files import atomic
 from benchmark.miniature import banks, captions, concepts, scenes
 
@@ -35,8 +35,8 @@ def render(folder: Path, count: int) -> Pairs:
     folder.mkdir(parents=True, exist_ok=True)
     shards = range(count // SHARD)
     missing = [i for i in shards if not (folder / f"tokens-{i:03d}.npy").exists()]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        pool.starmap(_render_shard, [(folder, i) for i in missing], chunksize=1)
+    with processes.pool(environment.cores()) as pool:
+        list(pool.map(_render_shard, repeat(folder), missing))
     read = ([np.load(folder / f"{x}-{i:03d}.npy") for i in shards] for x in ("pictures", "tokens"))
     return Pairs(*map(np.concatenate, read))
 

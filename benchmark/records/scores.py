@@ -74,7 +74,7 @@ def write_scores(
     maps     or, as a text, why there are none
     Returns {"scores_sha256": ...} for the record.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     name = _truth_name(task)
     _write_truth(folder / "scores" / name, task)
@@ -89,7 +89,7 @@ def write_scores(
     path = path_of(folder, record)
     files.remove_leftovers(path)  # the unit's claim is held
     with files.atomic(path) as temporary:
-        save_file(tensors, str(temporary), metadata=about)
+        temporary.write_bytes(save(tensors, metadata=about))
     return {FIELD: digest(tensors["scores"])}
 
 
@@ -217,7 +217,7 @@ def _truth_name(task: Task) -> str:
 
 
 def _write_truth(path: Path, task: Task) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if path.exists():
         return
@@ -226,7 +226,7 @@ def _write_truth(path: Path, task: Task) -> None:
     about = {"task": task.name, "split_sha256": task.split_sha256}
     about |= {name: json.dumps(value) for name, value in what.items()}
     with files.atomic(path) as temporary:
-        save_file(labels, str(temporary), metadata=about)
+        temporary.write_bytes(save(labels, metadata=about))
 
 
 @functools.lru_cache(maxsize=16)

@@ -44,7 +44,7 @@ def execute(workspace: Workspace, unit: Unit) -> dict[str, Any]:
     best = oracle.close() if oracle else {}
     run.clip.check_frozen()
     scores, predicted = workspace.timed(score)
-    run.clip.check_values()
+    run.clip.check_frozen()
     fit = round(fit - stages.building, 3)
     seconds = {
         "base": None if base is None else round(base.seconds, 3),
@@ -75,7 +75,6 @@ def base_checkpoint(workspace: Workspace, unit: Unit, task: Task, cls: type[Meth
         run = workspace.run(identity, unit.preprocess, unit.precision)
         _, seconds = workspace.timed(lambda: method.fit_base(task.base, run))
         run.clip.check_frozen()
-        run.clip.check_values()
         return Checkpoint(method.state(), seconds, list(run.curve))
 
     return workspace.checkpoint(what, build)
@@ -102,7 +101,6 @@ class SharedStages:
         def built() -> Checkpoint:
             tensors, seconds = self.workspace.timed(build)
             self.run.clip.check_frozen()
-            self.run.clip.check_values()
             self.building += seconds
             return Checkpoint(tensors, seconds, curve[known:])
 

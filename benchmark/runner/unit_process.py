@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common import processes
-from benchmark.common.errors import InputError
+from benchmark.common.errors import DiskFull, InputError
 from benchmark.records import store
 from benchmark.runner.job import Job
 from benchmark.suites.unit import Unit
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from benchmark.runner.workspace import Workspace
 
 RECORDED, WAITS, REFUSED = "recorded", "waits", "refused"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def workspace_of(job: Job, device: str, plugins: bool) -> Workspace:
 def computed(job: Job, unit: Unit, workspace: Workspace, broken: Mapping[str, Exception]) -> Answer:
     """Compute and record a claimed unit, whatever comes of it.
 
-    InputError where a disk is full: no other unit would fare better.
+    InputError where no record can be written, or a disk is full: no other unit would fare better.
     """
     from benchmark.records import record  # brings scikit-learn
     from benchmark.runner.checkpoints import Busy
@@ -115,9 +113,9 @@ def computed(job: Job, unit: Unit, workspace: Workspace, broken: Mapping[str, Ex
         found = execute(workspace, unit)
     except Busy:
         return Answer(WAITS)
+    except DiskFull:
+        raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # the last two are its own
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise _full(error, job) from None
         found = record.failed(unit, error, job.origin)
     write(job, unit, found)
     return Answer(RECORDED, broken=workspace.broken, goes_on=found["status"] != "failed")
@@ -127,11 +125,8 @@ def write(job: Job, unit: Unit, fields: Mapping[str, Any]) -> None:
     """Store the unit's record or failure; InputError where it cannot be written."""
     try:
         store.write(job.folder, unit, {"key": unit.key, "suite": job.suite, **fields})
+    except DiskFull:
+        raise
     except OSError as error:
-        raise _full(error, job) from None
-
-
-def _full(error: OSError, job: Job) -> InputError:
-    where = error.filename or job.folder.path
-    reason = f"cannot be written ({error.strerror or error})"
-    return InputError(f"{where}: {reason}; make room there, then the same command goes on")
+        reason = f"cannot be written ({error.strerror or error})"
+        raise InputError(f"{job.folder.path}: {reason}; then the same command goes on") from None

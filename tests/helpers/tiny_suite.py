@@ -218,7 +218,7 @@ def install_world(folder: Path, put=setattr) -> None:
     from benchmark.runner import workspace
 
     put(splits, "FOLDER", folder / "splits")
-    frozen = types.SimpleNamespace(check_frozen=lambda: None, check_values=lambda: None)
+    frozen = types.SimpleNamespace(check_frozen=lambda: None)
     put(workspace, "model", types.SimpleNamespace(load=lambda backbone, device, size: frozen))
     put(workspace, "FeatureStore", lambda clip, cache, how, **_: types.SimpleNamespace(clip=clip))
 
