@@ -10,6 +10,7 @@ from benchmark.common.text import aligned, one_line
 from benchmark.data import tasks
 from benchmark.method.registry import MethodInfo
 from benchmark.records import store
+from benchmark.runner.progress import clock
 from benchmark.suites import load
 from benchmark.suites.plan import Plan
 from benchmark.suites.unit import Unit
@@ -48,6 +49,9 @@ def status(plan: Plan, records: store.RecordStore) -> str:
         "",
         *aligned(rows),
     ]
+    running = [unit for unit in plan.units if state[unit.key] == "running"]
+    lines += ["", "running:"] if running else []
+    lines += [f"  {unit.text}: {_holder(records.folder, unit)}" for unit in running]
     failed = [unit for unit in plan.units if state[unit.key] == "failed"]
     lines += ["", "failed, tried again by the next run:"] if failed else []
     for unit in failed:
@@ -57,6 +61,15 @@ def status(plan: Plan, records: store.RecordStore) -> str:
     if UNKNOWN in state.values():
         locks += f"; {UNKNOWN}: only {_owners(plan.units, state, records.folder)} can tell"
     return "\n".join([*lines, "", locks])
+
+
+def _holder(folder: store.ResultsFolder, unit: Unit) -> str:
+    """`process 4711 on gpu3, for 1:05:40`."""
+    found = folder.holder(unit)
+    if found is None:
+        return "by whom is not known"
+    host, process, seconds = found
+    return f"process {process} on {one_line(host)}, for {clock(seconds)}"
 
 
 def _owners(units: Sequence[Unit], state: Mapping[str, str], folder: store.ResultsFolder) -> str:

@@ -13,9 +13,13 @@ which beats the packed record of the same key. The fields are documented in resu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import operator
+import os
+import platform
 import re
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -77,6 +81,27 @@ class ResultsFolder:
     def claim(self, unit: Unit) -> Path:
         """The unit's lock file, named by what the unit is."""
         return self.locks / f"{unit.key[:16]}.lock"
+
+    @contextlib.contextmanager
+    def held(self, unit: Unit) -> Iterator[None]:
+        """While the unit's claim is held: a file beside it tells others by whom, see `holder`."""
+        path = self.claim(unit).with_suffix(".json")
+        about = {"host": platform.node(), "process": os.getpid(), "since": time.time()}
+        with contextlib.suppress(OSError):
+            path.write_text(json.dumps(about), encoding="utf-8")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def holder(self, unit: Unit) -> tuple[str, int, float] | None:
+        """Host, process and seconds since it began, of who computes the unit; None if unknown."""
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, RecursionError):
+            about = json.loads(self.claim(unit).with_suffix(".json").read_text(encoding="utf-8"))
+            age = time.time() - float(about["since"])
+            return str(about["host"]), int(about["process"]), max(0.0, age)
+        return None
 
 
 def stem(unit: Unit | Mapping[str, Any]) -> str:

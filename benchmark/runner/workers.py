@@ -125,6 +125,7 @@ class _Run:
             if self.records.settled(unit):
                 claim.close()
             else:
+                claim.enter_context(self.job.folder.held(unit))
                 worker.begin(unit, claim, self.broken)
         worker.left += passed
         if worker.unit is None:

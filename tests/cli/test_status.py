@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 
 import filelock
 import pytest
 
+from benchmark.common import files
 from benchmark.records import store
 from benchmark.suites import plan
 
@@ -91,3 +94,19 @@ def test_where_a_lock_cannot_be_looked_into_the_unit_is_perhaps_running(world, m
     assert f"perhaps running: only {claim.owner()} can tell" in out
     code, out, err = world.run(*only)
     assert code == 2 and err.count("\n") == 1 and f"it belongs to {claim.owner()}" in err
+
+
+def test_who_computes_a_unit_since_when(world):
+    folder = store.paths(world.results, "tiny", "miniature")
+    made = plan.make(
+        plan.Choice(str(world.folder / "tiny.yaml"), plugins=(world.folder / "fast.py",))
+    )
+    first, second, *_ = made.units
+    with files.claimed(folder.claim(first)), files.claimed(folder.claim(second)):
+        with folder.held(first):
+            out = world.run("--methods", "prior", "--status")[1]
+        about = f"process {os.getpid()} on {platform.node()}, for 0:0"
+        assert f"{first.text}: {about}" in out and f"{second.text}: by whom is not known" in out
+        folder.claim(second).with_suffix(".json").write_text('{"host": [')
+        assert f"{second.text}: by whom" in world.run("--methods", "prior", "--status")[1]
+    assert "running" not in world.run("--methods", "prior", "--status")[1]
