@@ -70,7 +70,8 @@ def command(
     """A command's `main(arguments=None)`: parses them, runs it, and returns the exit code."""
 
     def main(arguments: Sequence[str] | None = None) -> int:
-        return guarded(lambda: run(parser().parse_args(arguments)), interrupted)
+        whole = arguments is None  # the process's own command line: nothing comes after it
+        return guarded(lambda: run(parser().parse_args(arguments)), interrupted, whole)
 
     return main
 
@@ -82,18 +83,21 @@ class Ended(KeyboardInterrupt):
         self.number = number
 
 
-def guarded(run: Callable[[], int], interrupted: str = "interrupted") -> int:
+def guarded(run: Callable[[], int], interrupted: str = "interrupted", whole: bool = False) -> int:
     """The exit code of `run`; 2 and one line on stderr for bad input, a name that is none included.
 
     141, as shells have it, and not a word, if whoever reads the output stops early, as `head` does;
     130, 143 or 129 and the line `interrupted` where a signal ends it. A character that the output
     cannot show is replaced.
+
+    whole   the process ends with it: after a signal it stays deaf to more, so that a second Ctrl-C
+            leaves no traceback
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        with _ends_heard():
+        with _ends_heard(whole):
             code = run()
             sys.stdout.flush()
             return code
@@ -115,7 +119,7 @@ def guarded(run: Callable[[], int], interrupted: str = "interrupted") -> int:
 
 
 @contextlib.contextmanager
-def _ends_heard() -> Iterator[None]:
+def _ends_heard(whole: bool) -> Iterator[None]:
     """Signals to end raise Ended in the block, the first of them alone: cleaning up has its time.
 
     What this process was started to ignore, as `nohup` has it, is ignored still.
@@ -137,5 +141,6 @@ def _ends_heard() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
+        deaf = whole and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        for number, handler in () if deaf else before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

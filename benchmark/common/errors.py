@@ -11,12 +11,13 @@ from benchmark.common.text import shortened
 class InputError(Exception):
     """Bad input. The message is one line that names the file, the field and the remedy.
 
-    What it quotes may be anything, a terminal's commands and line ends included: characters that
-    cannot be printed are shown as Python would write them.
+    What it quotes may be anything, a terminal's commands included: characters that cannot be
+    printed are shown as Python would write them, line ends as spaces.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+        line = " ".join(message.split())
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
 
 
 class DiskFull(InputError, OSError):

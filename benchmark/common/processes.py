@@ -105,7 +105,7 @@ def pool(workers: int, *first: Any) -> Iterator[ProcessPoolExecutor]:
     first   a function that each calls first, and its arguments
     InputError if one of them is ended from outside.
     """
-    made = ProcessPoolExecutor(workers, spawning(), *first[:1], first[1:])
+    made = ProcessPoolExecutor(workers, spawning(), first[0] if first else None, first[1:])
     try:
         yield made
     except BrokenProcessPool:

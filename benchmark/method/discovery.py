@@ -55,6 +55,11 @@ def shipped() -> dict[str, type[Method]]:
     return _methods(_shipped_modules(), [])
 
 
+def is_shipped(cls: type[Method]) -> bool:
+    """Whether the method is one of baselines/ and hpdval/."""
+    return cls.__module__.partition(".")[0] in _FOLDERS
+
+
 def discover(plugins: list[Path] | None = None) -> dict[str, type[Method]]:
     """Name -> class of every method in baselines/, hpdval/, installed packages and plugin files.
 

@@ -80,11 +80,10 @@ def _digest(text: str) -> str:
 
 
 def _ask(plugins: Sequence[Path]) -> dict[str, MethodInfo]:
-    found, own = discovery.discover(list(plugins)), discovery.shipped()
-    return {name: info(name, cls, foreign=name not in own) for name, cls in found.items()}
+    return {name: info(name, cls) for name, cls in discovery.discover(list(plugins)).items()}
 
 
-def info(name: str, cls: type[Method], foreign: bool = False) -> MethodInfo:
+def info(name: str, cls: type[Method]) -> MethodInfo:
     """What the class says of itself; InputError for what is none of the kind, see declaration."""
     file = inspect.getfile(cls)
     for fault, remedy in declaration.faults(cls):
@@ -93,7 +92,7 @@ def info(name: str, cls: type[Method], foreign: bool = False) -> MethodInfo:
     summary = str(cls.__doc__ or "").strip().partition("\n")[0]
     title = cls.title or name
     about = (cls.version, cls.deterministic, defaults, summary, file, title)
-    return MethodInfo(name, *about, cls.search_space, foreign)
+    return MethodInfo(name, *about, cls.search_space, not discovery.is_shipped(cls))
 
 
 def recordable(cls: type[Method]) -> dict[str, Any]:

@@ -236,6 +236,10 @@ def peek(self, train, run):
 
 
 def relabel(self, train, run):
+    train.labels.base[0] = 1 - train.labels[0]  # past the lock
+
+
+def write_labels(self, train, run):
     train.labels[0] = 1 - train.labels[0]
 
 
@@ -274,6 +278,7 @@ DYNAMIC = {
     "trains CLIP": (fitting(train_clip), "frozen CLIP", WRONG, "changed text_projection"),
     "unfreezes": (fitting(unfreeze), "frozen CLIP", WRONG, "is not frozen"),
     "test files": (fitting(peek), "training data only", WRONG, "1-000.png"),
+    "writes": (fitting(write_labels), "fit", WRONG, "read-only"),
     "labels": (fitting(relabel), "training data only", WRONG, "changes train.labels"),
     "rising": (fitting(rising), "loss curve", NOTE, "does not fall: a 1 to 2"),
     "nan loss": (fitting(broken_curve), "loss curve", WRONG, "'loss': nan"),

@@ -46,7 +46,7 @@ def _figure(setting: str, drawn: Sequence[SearchResult], labels: Sequence[str]) 
     axes.set_xlabel("trials")
     axes.set_ylabel("mAP (%) of the best so far")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    words = f"{_tasks(drawn[0])}; {scale_words(drawn[0].scale)}; marks: the best trial"
+    words = f"mean of {len(drawn[0].tasks)} tasks; {scale_words(drawn[0].scale)}; marks: best trial"
     style.headings(axes, f"Search for hyperparameters, {setting}", words)
     style.legend_below(figure, handles, [result.title for result in drawn])
     return figure
