@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: python -m benchmark COMMAND [--help]\n")
         print("\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items()))
         return 0
-    return guarded(lambda: _run(*arguments))
+    return guarded(lambda: _run(*arguments), whole=True)
 
 
 def _run(name: str, *arguments: str) -> int:
