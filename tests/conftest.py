@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,12 @@ from benchmark.common import processes
 from benchmark.runner import workers
 from tests.helpers import bad_input, tiny_suite
 from tests.helpers.in_process import InProcess
+
+
+def _hear() -> None:
+    """Undo what `nohup` or a shell's `&` had this process ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class World:
@@ -38,7 +45,7 @@ class World:
         return code, *self.capsys.readouterr()
 
     def start(self, *flags: str, **environment: str) -> subprocess.Popen:
-        """The command in a process (and a process group) of its own."""
+        """The command in a process (and a process group) of its own, deaf to no signal."""
         command = [sys.executable, str(Path(tiny_suite.__file__)), *self.arguments(*flags)]
         return subprocess.Popen(
             command,
@@ -47,6 +54,7 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_hear,
         )
 
     def computed(self) -> list[str]:

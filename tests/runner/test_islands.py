@@ -106,11 +106,12 @@ def alive(group: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"])
-def test_a_signal_ends_all_in_the_middle_of_a_unit(world, name):
+def test_a_signal_ends_all_in_the_middle_of_a_unit(world, request, name):
     number = getattr(signal, name)
     entry = "  slow: {method: prior, hyperparameters: {sleep: 1000}}"
     (world.folder / "tiny.yaml").write_text(tiny_suite.SUITE.replace("  prior:", entry))
     process = world.start("--workers", "2", "--methods", "slow")
+    request.addfinalizer(process.kill)
     end = time.monotonic() + 60
     while world.computed().count("fit") < 2 and time.monotonic() < end:
         time.sleep(0.05)
