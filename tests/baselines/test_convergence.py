@@ -29,7 +29,7 @@ def test_zeroshot_scores_are_scaled_cosines_with_the_template():
     method = ZeroShot()
     method.fit(data, toy)
     scores = method.predict(data.images, toy)
-    assert torch.equal(scores.argmax(1), torch.from_numpy(data.labels).argmax(1))
+    assert torch.equal(scores.argmax(1), torch.tensor(data.labels).argmax(1))
     torch.testing.assert_close(scores.max(1).values, torch.full((50,), toy.clip.logit_scale))
     other = ZeroShot(template="{}")
     other.fit(data, toy)

@@ -58,7 +58,7 @@ def test_a_head_of_zeros_knows_the_class_frequencies_alone_at_step_0(tmp_path):
     data = drawn_images.images(tmp_path, 12)
     method, run = fitted(data, tmp_path, epochs=0)
     scores = method.predict(data.images, run)
-    rate = torch.from_numpy(data.labels).mean(0)
+    rate = torch.tensor(data.labels).mean(0)
     torch.testing.assert_close(scores.sigmoid(), rate.expand_as(scores), rtol=0, atol=5e-3)
 
 

@@ -71,7 +71,7 @@ def test_it_finds_the_hidden_context():
 def test_the_embedding_loss_draws_prompts_to_the_captions_of_their_class():
     toy, data = prompt_task.under_hidden()
     told = F.normalize(Texts(toy.clip, data.captions).eos, dim=-1)
-    labels = torch.from_numpy(data.labels)
+    labels = torch.tensor(data.labels)
 
     def gap(weight: float) -> float:
         method = LMPT(epochs=30, lr=2.0, context=4, weight=weight, margin=1.0, gamma=0.0)

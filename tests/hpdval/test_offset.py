@@ -47,7 +47,7 @@ def started(folder, **options):
     data, run = drawn_images.images(folder, 12), drawn_images.run(folder)
     method = HPDVAL(offset="fixed", **options)
     method._start(data, run)
-    labels = torch.from_numpy(data.labels)
+    labels = torch.tensor(data.labels)
     loss, plain = method._criterion(labels, False), list(method._features(data.images, run))
     scores = method.scale * method._scores(plain)
     return scores, labels, loss, method.scale * method._class_offset(plain, labels, loss)
@@ -101,7 +101,7 @@ def test_none_is_the_equations_alone(tmp_path, computed):
     method = HPDVAL(**STILL, batch_size=8, scale=7.0)
     method.fit(data, run)
     assert not computed
-    labels = torch.from_numpy(data.labels)
+    labels = torch.tensor(data.labels)
     method.contexts = {}
     scores = method._scores(method._features(data.images, run))
     by_hand = method._criterion(labels, False)(7.0 * scores, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -185,6 +186,23 @@ def test_bad_input_in_a_base_stage(world):
     code, _, err = world.run("--methods", "based", "--tasks", "voc-fs-1")
     assert code == 2 and world.computed() == ["base"]
     assert err.count("error: a.jpg: cut off; get it\n") == 1
+
+
+def test_a_full_disk_stops_the_run_in_one_line_and_with_room_it_completes(world, monkeypatch):
+    assert world.run("--methods", "prior", "--seeds", "0", "--episodes", "1")[0] == 0
+    before = values(world)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        code, _, err = world.run("--methods", "prior")
+    assert code == 2 and err.count("error: ") == 1 and "error: disk full: " in err
+    assert world.computed() == ["fit"] * 3  # the other units were not tried in vain
+    assert not list(world.folder.rglob("*.tmp")) and values(world) == before
+    assert world.run("--methods", "prior")[0] == 0
+    assert before.items() <= values(world).items() and len(values(world)) == 4
 
 
 def test_coco_few_shot_tasks_record_the_redraw(world):
