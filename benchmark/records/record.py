@@ -98,6 +98,8 @@ def failed(unit: Unit, error: BaseException, origin: Mapping[str, Any]) -> dict[
     """
     bad_input = isinstance(error, InputError)
     text = str(error) if bad_input else f"{type(error).__name__}: {error}"
+    if isinstance(error, ValueError) and "read-only" in text:
+        text += "; labels are lent: copy them before you change them"
     return {
         "scale": unit.scale,
         "task": unit.task,

@@ -53,7 +53,7 @@ FAILS = {
     "interrupt": "KeyboardInterrupt",
     "os._exit": "its process ended with exit code 0",
     "segfault": "its process was ended by SIGSEGV",
-    "labels": "read-only",
+    "labels": "read-only; labels are lent: copy them",
     "hang": "it had no end after 20 s (--unit-timeout)",
     "patch": "TypeError",
 }
