@@ -22,6 +22,7 @@ from benchmark.runner import devices
 if TYPE_CHECKING:
     from benchmark.records.store import RecordStore, ResultsFolder
     from benchmark.suites.plan import Choice, Plan
+    from benchmark.suites.unit import Unit
 
 HOME = environment.ROOT
 EPILOG = """
@@ -119,7 +120,9 @@ def _dispatch(flags: argparse.Namespace) -> int:
         print((status.status if flags.status else status.dry_run)(made, records))
         return 0
     code = _recompute(made, records) if flags.recompute else 0
-    _report(flags, choice, made, records)
+    units = made.reported(records.done)
+    del records  # of many units two copies, the report's and this one, are gigabytes
+    _report(flags, choice, made, folder, units)
     return code
 
 
@@ -188,28 +191,37 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
         )
         print(jobs.workers_line(job), flush=True)
         records = workers.run(job)
+    lines, wrong = status.unfinished(made.units, records)
+    del records
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for
     everything.scan()
-    _report(flags, choice, made, everything)
-    lines, wrong = status.unfinished(made.units, records)
+    reported = made.reported(everything.done)
+    del everything
+    _report(flags, choice, made, folder, reported)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
 
 
-def _report(flags: argparse.Namespace, choice: Choice, made: Plan, records: RecordStore) -> None:
+def _report(
+    flags: argparse.Namespace,
+    choice: Choice,
+    made: Plan,
+    folder: ResultsFolder,
+    units: Sequence[Unit],
+) -> None:
     """Write the report, print the main table and how it compares with the reference."""
     from benchmark import report
     from benchmark.miniature import build
 
     images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
-    units, folder, layout = made.reported(records.done), records.folder.path, made.layout
+    layout = made.layout
     workers = flags.workers or min(environment.cores(), devices.MOST_WORKERS)
-    path = report.write(units, folder, layout, images, workers, anew=flags.force)
+    path = report.write(units, folder.path, layout, images, workers, anew=flags.force)
     print(f"\n{path.with_name(report.SUMMARY).read_text(encoding='utf-8')}")
     reference = _reference(made)
-    if reference.has_records() and reference.path.resolve() != folder.resolve():
-        print(f"\n{report.against_reference(units, folder, reference.path, layout)}")
+    if reference.has_records() and reference.path.resolve() != folder.path.resolve():
+        print(f"\n{report.against_reference(units, folder.path, reference.path, layout)}")
     print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
 
 

@@ -69,7 +69,7 @@ def _drawn(
     whole = gather(units, results, layout.titles)
     grid = ablations.general(whole, layout)
     with draw.drawing(whole, grid, layout, results, images, workers) as drawing:
-        pairs = bootstrap.significance(whole, results)
+        pairs = bootstrap.significance(whole, results, sections.compared(grid, layout))
         parts = sections.every(whole, grid, layout, pairs)
         found = finding.finding(grid, pairs)
         files: dict[str, bytes] = {}
@@ -94,9 +94,11 @@ def summary(units: Sequence[Unit], results: Path, layout: ReportLayout = PLAIN) 
     paper's headline gains, and the main tables."""
     from benchmark.report import bootstrap
     from benchmark.report.grid import gather
+    from benchmark.report.tables import ablations, sections
 
     whole = gather(units, results, layout.titles)
-    return _summary(whole, layout, bootstrap.significance(whole, results))
+    tables = sections.compared(ablations.general(whole, layout), layout)
+    return _summary(whole, layout, bootstrap.significance(whole, results, tables))
 
 
 def _summary(whole: Grid, layout: ReportLayout, pairs: Mapping[str, Pairs]) -> str:

@@ -1,13 +1,13 @@
-"""Which differences are real: paired bootstrap over test images of each two methods on a task."""
+"""Which differences are real: paired bootstrap over test images of two methods on a task."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import itertools
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,38 @@ import numpy as np
 
 from benchmark.common import files
 from benchmark.records.scores import FIELD, read_scores, read_truth
-from benchmark.report import resampling
+from benchmark.report import pairing, resampling
 from benchmark.report.grid import Cell, Grid, paired, stat
 
 FILE = "significance.json"
 _LARGEST = 200_000_000  # bytes of the file
 _RULE = 1  # raise it when the numbers in the file would change
 Repeat = tuple[int, int | None]  # seed, episode
+
+
+@dataclass(frozen=True)
+class Side:
+    """A label's records with stored scores on a task; `single`: the method, being deterministic,
+    has but one unit."""
+
+    single: bool
+    records: Mapping[Repeat, dict]
+
+    @classmethod
+    def of(cls, cell: Cell) -> Side:
+        """The side of a cell; without records where no scores were stored."""
+        stored = (record for record in cell.done if record.get(FIELD))
+        return cls(cell.expected == 1, {(r["seed"], r["episode"]): r for r in stored})
+
+    def size(self, results: Path) -> int:
+        """How many scores all units have; 0 where they are gone."""
+        truth = read_truth(results, next(iter(self.records.values())))
+        return truth.labels.size * len(self.records) if truth else 0
+
+    def resampled(self, results: Path) -> dict[Repeat, np.ndarray]:
+        """The mAP (1 + R,) of each repeat, or nothing if the scores of any are not to be read."""
+        found = {repeat: mean_ap(results, record) for repeat, record in self.records.items()}
+        return {} if any(values is None for values in found.values()) else found
 
 
 @dataclass(frozen=True)
@@ -57,13 +82,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of a task's labels that have stored scores.
+    """The pairs of a task's labels that were compared.
 
     means     label -> mean mAP, of all labels with results
     best      the label with the highest mean; None if it has no stored scores
     tied      the other labels whose difference from the best is not real, see `Row.real`
-    table     a Row for each pair, the best label's first
+    table     a Row for each pair, see `pairing.chosen`, the best label's first
     without   labels with results but without stored scores: nothing is said of them
+    below     labels with stored scores that rank too low to be compared
     """
 
     task: str
@@ -72,72 +98,105 @@ class Pairs:
     tied: frozenset[str]
     table: tuple[Row, ...]
     without: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def rows(self) -> Mapping[frozenset[str], Row]:
+        """The table by its two labels."""
+        return {frozenset((row.a, row.b)): row for row in self.table}
+
+    @property
+    def selected(self) -> bool:
+        """Whether there are so many labels that not every two are compared."""
+        compared = {label for pair in self.rows for label in pair}
+        return len(compared) + len(self.below) > pairing.FEW
 
     def among(self, labels: Collection[str]) -> Pairs:
         """The same of these labels alone, such as those of one table: their best, its ties."""
-        means = {label: mean for label, mean in self.means.items() if label in labels}
-        return judged(self.task, means, [r for r in self.table if {r.a, r.b} <= set(labels)])
+        chosen = set(labels)
+        means = {label: mean for label, mean in self.means.items() if label in chosen}
+        rows = [row for row in self.table if row.a in chosen and row.b in chosen]
+        return judged(self.task, means, rows, chosen.intersection(self.below))
 
 
-def significance(grid: Grid, results: Path) -> dict[str, Pairs]:
-    """The pairs of each task of the grid on which two labels or more have stored scores.
+def significance(
+    grid: Grid, results: Path, tables: Sequence[Collection[str]] = ()
+) -> dict[str, Pairs]:
+    """The pairs of each task of the grid on which two labels or more have stored scores; which
+    ones, says `pairing.chosen`.
 
     results   results/<suite>/<scale>. What was computed is kept in report/significance.json
               under the hashes of the scores that it rests on, and read from there next time,
               also where the scores themselves are gone.
+    tables    the labels of each table that marks what cannot be told from its best
     """
     path = results / "report" / FILE
     known = _kept(path)
     kept, found = dict(known), {}
     for task in grid.tasks:
-        cells = {x: grid.cell(task, x) for x in grid.labels}
-        means = {x: s.mean for x, cell in cells.items() if (s := cell.stat("headline"))}
-        if rows := _rows(cells, means, results, kept):
-            found[task] = judged(task, means, rows)
+        if pairs := _of_task(grid, task, results, tables, kept):
+            found[task] = pairs
     if kept != known:
         _keep(path, kept)
     return found
 
 
-def judged(task: str, means: Mapping[str, float], rows: Sequence[Row]) -> Pairs:
+def _of_task(
+    grid: Grid, task: str, results: Path, tables: Sequence[Collection[str]], kept: dict[str, list]
+) -> Pairs | None:
+    cells = {x: grid.cell(task, x) for x in grid.labels}
+    means = {x: s.mean for x, cell in cells.items() if (s := cell.stat("headline"))}
+    sides = {x: side for x in means if (side := Side.of(cells[x])).records}
+    ranked = {x: means[x] for x in sides}
+    chosen = pairing.chosen(ranked, lambda label: sides[label].size(results), tables)
+    rows = [*_rows(chosen, sides, results, kept)]
+    below = sides.keys() - {label for pair in chosen for label in pair}
+    return judged(task, means, rows, below) if rows else None
+
+
+def judged(
+    task: str, means: Mapping[str, float], rows: Sequence[Row], below: Collection[str] = ()
+) -> Pairs:
     """The Pairs of a task: the best label, and those whose difference from it is not real.
 
     means   label -> mean mAP in percent, of all labels with results
     rows    a Row of each two labels that were compared
+    below   labels that were not, as they rank too low
     """
     compared = {label for row in rows for label in (row.a, row.b)}
     first = max(means, key=means.get, default=None)
     best = first if first in compared else None
     with_best = [row for row in rows if best in (row.a, row.b)]
     tied = {row.b if row.a == best else row.a for row in with_best if not row.real}
-    ordered = (*with_best, *(row for row in rows if row not in with_best))
-    without = tuple(label for label in means if label not in compared)
-    return Pairs(task, means, best, frozenset(tied), ordered, without)
+    ordered = (*with_best, *(row for row in rows if best not in (row.a, row.b)))
+    ranked = {low: means[low] for low in means if low in below}
+    without = tuple(x for x in means if x not in compared and x not in ranked)
+    return Pairs(task, means, best, frozenset(tied), ordered, without, tuple(ranked))
 
 
 def _rows(
-    cells: Mapping[str, Cell], means: Mapping[str, float], results: Path, kept: dict[str, list]
-) -> list[Row]:
-    """A row for each two labels of one task whose scores are there, or were when last asked.
+    chosen: Iterable[tuple[str, str]],
+    sides: Mapping[str, Side],
+    results: Path,
+    kept: dict[str, list],
+) -> Iterator[Row]:
+    """A row for each of the pairs of one task whose scores are there, or were when last asked.
 
-    kept   the numbers of pairs computed before; new ones are put there
+    chosen   the better label of each pair first
+    kept     the numbers of pairs computed before; new ones are put there
     """
-    rows, resampled = [], {}
-    stored = {x: [r for r in cells[x].done if r.get(FIELD)] for x in means}
-    scored = {x: {(r["seed"], r["episode"]): r for r in each} for x, each in stored.items() if each}
-    for pair in itertools.combinations(scored, 2):
-        a, b = pair if means[pair[0]] >= means[pair[1]] else pair[::-1]
-        single = cells[a].expected == 1, cells[b].expected == 1
-        identity = _identity(zip(single, (scored[a], scored[b]), strict=True))
+    resampled: dict[str, dict[Repeat, np.ndarray]] = {}
+    for a, b in chosen:
+        one, two = sides[a], sides[b]
+        identity = _identity((one, two))
         if identity not in kept:
             for label in {a, b} - resampled.keys():
-                resampled[label] = _resampled(scored[label], results)
-            both = paired(resampled[a], resampled[b], single)
-            if gaps := [one - other for one, other in both if one.shape == other.shape]:
+                resampled[label] = sides[label].resampled(results)
+            both = paired(resampled[a], resampled[b], (one.single, two.single))
+            if gaps := [x - y for x, y in both if x.shape == y.shape]:
                 kept[identity] = list(compared(gaps))
         if identity in kept:
-            rows.append(Row(a, b, *kept[identity]))
-    return rows
+            yield Row(a, b, *kept[identity])
 
 
 def compared(gaps: Sequence[np.ndarray]) -> tuple[float, float, float, float | None, int]:
@@ -164,19 +223,13 @@ def student(std: float | None, n: int) -> float:
     return float(stdtrit(n - 1, 0.5 + resampling.LEVEL / 200)) * std / math.sqrt(n)
 
 
-def _resampled(records: Mapping[Repeat, dict], results: Path) -> dict[Repeat, np.ndarray]:
-    """The mAP (1 + R,) of each repeat, or nothing if the scores of any are not to be read."""
-    found = {repeat: mean_ap(results, record) for repeat, record in records.items()}
-    return {} if any(values is None for values in found.values()) else found
-
-
-def _identity(sides: Iterable[tuple[bool, Mapping[Repeat, dict]]]) -> str:
+def _identity(sides: Iterable[Side]) -> str:
     """What the numbers of a pair depend on, as a hash: of each side whether it has a single unit,
     and its records by repeat; no labels."""
     rule = [_RULE, resampling.RESAMPLES, resampling.SEED, resampling.LEVEL]
     sources = [
-        [single, [[*repeat, r["split_sha256"], r[FIELD]] for repeat, r in records.items()]]
-        for single, records in sides
+        [side.single, [[*at, r["split_sha256"], r[FIELD]] for at, r in side.records.items()]]
+        for side in sides
     ]
     return hashlib.sha256(json.dumps([rule, sources]).encode()).hexdigest()[:32]
 

@@ -134,9 +134,8 @@ def _gain(
     one: str, other: str, cells: Mapping[str, Cell], columns: Sequence[str], tested: Pairs | None
 ) -> Gain | None:
     found = counterparts.gain(cells[one], cells[other], columns)
-    rows = tested.table if tested else ()
-    real = next((row.real for row in rows if {row.a, row.b} == {one, other}), None)
-    return found and Gain(other, found, real)
+    row = tested.rows.get(frozenset((one, other))) if tested else None
+    return found and Gain(other, found, row and row.real)
 
 
 def agreement(grid: Grid, label: str) -> dict[Place, tuple[int, float]]:

@@ -8,7 +8,7 @@ import statistics
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,15 @@ class Stat:
 
 def stat(values: Iterable[float | None]) -> Stat | None:
     """The Stat of the values that are numbers; None when there is none."""
-    kept = [float(v) for v in values if v is not None and math.isfinite(v)]
+    kept = _known(values)
     if not kept:
         return None
     std = statistics.stdev(kept) if len(kept) > 1 else None
     return Stat(statistics.fmean(kept), std, len(kept))
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [float(v) for v in values if v is not None and math.isfinite(v)]
 
 
 def paired(a: Mapping, b: Mapping, single: tuple[bool, bool]) -> list[tuple[Any, Any]]:
@@ -72,12 +76,22 @@ class Cell:
     done: tuple[dict, ...] = ()
     skipped: tuple[dict, ...] = ()
     failed: tuple[dict, ...] = ()
+    _stats: dict[str, Stat | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, at: tuple[str, str], expected: int, records: Sequence[dict]) -> Cell:
         """The cell of a task and label with these records, each in the place of its status."""
         parts = {name: tuple(r for r in records if r["status"] == name) for name in STATES}
         return cls(*at, expected, **parts)
+
+    def but(self, fields: Collection[str]) -> Cell:
+        """The same with done records that lack these fields."""
+        return replace(
+            self,
+            done=tuple({k: v for k, v in r.items() if k not in fields} for r in self.done),
+        )
 
     @property
     def missing(self) -> int:
@@ -101,7 +115,9 @@ class Cell:
 
     def stat(self, metric: str) -> Stat | None:
         """Mean, std and n of a metric, or of what a table's column shows, over the done units."""
-        return stat(value(record, metric) for record in self.done)
+        if metric not in self._stats:
+            self._stats[metric] = stat(value(record, metric) for record in self.done)
+        return self._stats[metric]
 
 
 def value(record: dict, metric: str) -> float | None:
@@ -125,6 +141,12 @@ def value(record: dict, metric: str) -> float | None:
 def class_stat(records: Iterable[dict], name: str, field: str = "per_class_ap") -> Stat | None:
     """Mean, std and n over records of a class's AP in percent, or of its `train_counts`."""
     return stat((record.get(field) or {}).get(name) for record in records)
+
+
+def class_mean(records: Iterable[dict], name: str, field: str = "per_class_ap") -> float | None:
+    """The mean of `class_stat` alone: an exact deviation takes most of its time."""
+    kept = _known((record.get(field) or {}).get(name) for record in records)
+    return statistics.fmean(kept) if kept else None
 
 
 def preprocess(record: dict) -> str:
@@ -183,6 +205,7 @@ class Grid:
     unused: int  # records in the folder that belong to none of the units
     units: int = 0  # expected; labels of the same settings share theirs, which count once
     titles: Mapping[str, str] = field(default_factory=dict)
+    among: int = 0  # of how many labels with a result these are a selection; 0 if they are all
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -210,6 +233,17 @@ class Grid:
     def cell(self, task: str, label: str) -> Cell:
         """The cell, without a unit where the suite has none."""
         return self.cells.get((task, label)) or Cell(task, label, expected=0)
+
+    def on(self, tasks: Collection[str], but: Collection[str] = ()) -> Grid:
+        """The same of these tasks alone, with records `but` for some of their fields. All labels
+        stay, and so do their looks."""
+        cells = {at: cell for at, cell in self.cells.items() if at[0] in tasks}
+        return replace(
+            self,
+            long_tailed=tuple(task for task in self.long_tailed if task in tasks),
+            few_shot=tuple(task for task in self.few_shot if task in tasks),
+            cells={at: cell.but(but) for at, cell in cells.items()} if but else cells,
+        )
 
 
 def gather(units: Sequence[Unit], results: Path, titles: Mapping[str, str] | None = None) -> Grid:

@@ -7,6 +7,7 @@ often each image was drawn. The first column is the test images as they are.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -15,10 +16,13 @@ RESAMPLES, SEED, LEVEL = 1000, 0, 95.0
 
 @functools.lru_cache(maxsize=2)
 def weights(images: int, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-    """(N, 1 + R) float32: ones, then R resamples, the same for whatever has N test images."""
+    """(N, 1 + R) uint16, or uint32 for very many images: ones, then R resamples, the same for
+    whatever has N test images."""
     drawn = np.random.default_rng(seed).integers(images, size=(resamples, images))
     counts = [np.bincount(rows, minlength=images) for rows in drawn]
-    return np.stack([np.ones(images), *counts], axis=1).astype(np.float32)
+    ones = np.ones(images, counts[0].dtype)
+    small = np.uint16 if images < 1 << 16 else np.uint32  # of which a core adds up many at a time
+    return np.stack([ones, *counts], axis=1).astype(small)
 
 
 def mean_ap(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -43,14 +47,13 @@ def average_precision(score: np.ndarray, truth: np.ndarray, counts: np.ndarray) 
     ranked, hit = score[order], truth[order] > 0
     if not hit.any():
         return np.full(counts.shape[1], np.nan)
-    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each distinct score
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # of each distinct score
     places = np.flatnonzero(hit)
     group, first = np.unique(np.searchsorted(last, places), return_index=True)
     ends = last[group] + 1
-    seen = _sums(counts, order[: ends[-1]], np.r_[0, ends])
-    gained = _sums(counts, order[places], np.r_[first, len(places)])
-    np.cumsum(seen, axis=0, out=seen)
-    found = np.cumsum(gained, axis=0)
+    seen = _cumulated(_sums(counts, order[: ends[-1]], np.append(0, ends)))
+    gained = _sums(counts, order[places], np.append(first, len(places)))
+    found = _cumulated(gained.copy())
     precision = found / np.maximum(seen, 1, dtype=np.float64)  # nothing seen: nothing gained
     positives = found[-1].astype(np.float64)
     area = np.einsum("ij,ij->j", gained, precision)
@@ -58,11 +61,19 @@ def average_precision(score: np.ndarray, truth: np.ndarray, counts: np.ndarray) 
 
 
 def _sums(counts: np.ndarray, images: np.ndarray, borders: np.ndarray) -> np.ndarray:
-    """(S, 1 + R) float32, exact: the counts of images[borders[i] : borders[i + 1]] added up."""
+    """(S, 1 + R), exact: the counts of images[borders[i] : borders[i + 1]] added up."""
     from scipy.sparse import csr_array
 
-    ones = np.ones(len(images), np.float32)
+    ones = np.ones(len(images), counts.dtype)
     return csr_array((ones, images, borders), shape=(len(borders) - 1, len(counts))) @ counts
+
+
+def _cumulated(rows: np.ndarray) -> np.ndarray:
+    """The rows, each with those above it added, in place; `np.cumsum` goes down the columns, which
+    takes ten times as long."""
+    for above, row in itertools.pairwise(rows):
+        np.add(above, row, out=row)
+    return rows
 
 
 def interval(gaps: np.ndarray) -> tuple[float, float, float]:

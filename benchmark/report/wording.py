@@ -14,15 +14,21 @@ def scale_words(scale: str) -> str:
 
 
 def about(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
-    """How captions name what the tasks' images are: the scale, and that they are not all."""
-    part = restrictions(grid, tasks, named)
-    return scale_words(grid.scale) + (f", restricted to {part}" if part else "")
+    """How captions name what is shown: the scale, and that it is not all images or methods."""
+    part, some = restrictions(grid, tasks, named), selected(grid)
+    words = scale_words(grid.scale) + (f", restricted to {part}" if part else "")
+    return words + (f", {some} (the paper's and the best of each task)" if some else "")
 
 
 def in_short(grid: Grid, tasks: Sequence[str]) -> str:
     """As `about`, in the few words that a picture or a title has room for."""
     part = ", restricted to part of the images" if restrictions(grid, tasks) else ""
-    return scale_words(grid.scale) + part
+    return scale_words(grid.scale) + part + (f", {some}" if (some := selected(grid)) else "")
+
+
+def selected(grid: Grid) -> str:
+    """`16 of 500 methods`; "" where the grid has them all."""
+    return f"{len(grid.labels)} of {grid.among} methods" if grid.among else ""
 
 
 def of_task(grid: Grid, task: str, what: str = "") -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.common import processes
+from benchmark.report import selection
 from benchmark.report.figures import (
     bars,
     cost,
@@ -23,6 +24,7 @@ from benchmark.report.grid import Grid, in_order
 from benchmark.suites.tables import ReportLayout
 
 Kind = tuple[Callable[..., Iterable[Drawn]], tuple[Any, ...]]  # a function and its arguments
+LISTS = ("curve", "per_class_ap", "train_counts")  # what makes a record large
 Files = dict[str, tuple[bytes, str]]  # file name -> (bytes, caption), .png and .svg of each figure
 
 
@@ -53,20 +55,24 @@ def drawing(
 def _kinds(
     whole: Grid, grid: Grid, layout: ReportLayout, results: Path | None, images: Path | None
 ) -> Iterator[Kind]:
-    """Each kind of figure, in the order of the page."""
+    """Each kind of figure, in the order of the page, with the part of the grid that it shows: a
+    process of its own gets a copy."""
+    grid = selection.shown(grid)
+    parts = {task: grid.on([task]) for task in grid.tasks}
     long_tailed = in_order(grid.long_tailed)
     for task in long_tailed:
-        yield bars.groups_of, (grid, task)
-        yield frequency.figures, (grid, task)
-        yield gains.figures, (grid, task)
-    yield bars.few_shot, (grid,)
-    yield sensitivity.figures, (whole, layout)
-    yield cost.figures, (grid,)
+        yield bars.groups_of, (grid.on([task], LISTS), task)
+        yield frequency.figures, (parts[task], task)
+        yield gains.figures, (parts[task], task)
+    yield bars.few_shot, (grid.on(grid.few_shot, LISTS),)
+    if any(spec.curve for spec in layout.tables):
+        yield sensitivity.figures, (whole, layout)
+    yield cost.figures, (grid.on(grid.tasks, LISTS),)
     for task in grid.tasks:
-        yield loss_curves.figures, (grid, task)
+        yield loss_curves.figures, (parts[task], task)
     if results and images:
         for task in long_tailed:
-            yield predictions.figures, (grid, task, results, images)
+            yield predictions.figures, (parts[task], task, results, images)
 
 
 def _files(kind: Kind) -> Files:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, class_stat, drawn_labels, task_title
+from benchmark.report.grid import Grid, class_mean, drawn_labels, task_title
 from benchmark.report.wording import in_short, named, of_task
 
 TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
@@ -59,8 +59,8 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
 def per_class(records: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Training counts and mean APs (both (C,)) of the classes that have an AP, by count."""
     counts = (records[0].get("train_counts") or {}) if records else {}
-    found = [(images, name, class_stat(records, name)) for name, images in counts.items()]
-    known = sorted((images, name, ap.mean) for images, name, ap in found if ap and images > 0)
+    found = [(images, name, class_mean(records, name)) for name, images in counts.items()]
+    known = sorted((n, name, ap) for n, name, ap in found if ap is not None and n > 0)
     return np.array([x for x, _, _ in known], float), np.array([ap for _, _, ap in known], float)
 
 

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
 from benchmark.report.figures.frequency import HEAD, TAIL
-from benchmark.report.grid import Grid, class_stat, drawn_labels, task_title
+from benchmark.report.grid import Grid, class_mean, drawn_labels, task_title
 from benchmark.report.wording import in_short, named, of_task
 
 BASE = "zeroshot"  # the method that the gains are over, under whatever label
+CLASSES = 120  # that a figure has room for
 
 
 def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
@@ -25,10 +26,12 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     classes = classes_of(grid, task, base)
     found = {x: gains(grid, task, x, base, [name for name, _ in classes]) for x in others}
     if any(np.isfinite(values).any() for values in found.values()):
+        some = f" of {CLASSES} of {len(classes):,} classes, evenly spread"
+        which = some if len(classes) > CLASSES else " of each class"
         yield style.Drawn(
             f"gains_{task}",
             _figure(grid, task, classes, found),
-            f"{of_task(grid, task)}: AP of each class less that "
+            f"{of_task(grid, task)}: AP{which} less that "
             f"of {grid.title(base)} (percentage points, means over seeds); classes from most to "
             "fewest training images, whose number stands behind the name; dashed: the group "
             "boundaries.",
@@ -51,8 +54,8 @@ def gains(grid: Grid, task: str, label: str, base: str, classes: Sequence[str]) 
     """Mean AP of the label less that of the base, per class (C,); NaN where either has none."""
 
     def means(label: str) -> np.ndarray:
-        found = (class_stat(grid.cell(task, label).done, name) for name in classes)
-        return np.array([s.mean if s else np.nan for s in found])
+        found = (class_mean(grid.cell(task, label).done, name) for name in classes)
+        return np.array([np.nan if mean is None else mean for mean in found])
 
     return means(label) - means(base)
 
@@ -61,12 +64,14 @@ def _figure(
     grid: Grid, task: str, classes: list[tuple[str, int]], found: dict[str, np.ndarray]
 ) -> Figure:
     """A row of bars for each method, all on the same axes, so that rows compare by eye."""
+    places = np.linspace(0, len(classes) - 1, min(CLASSES, len(classes))).round().astype(int)
+    classes = [classes[k] for k in places]
     size = (max(8.6, 1.0 + 0.145 * len(classes)), 1.6 * len(found) + 2.2)
     figure, rows = style.panels(len(found), 1, size, sharex=True, sharey=True)
     counts = [images for _, images in classes]
     ends = [0, sum(n >= HEAD for n in counts), sum(n >= TAIL for n in counts), len(counts)]
     for axes, (label, values) in zip(rows, found.items(), strict=True):
-        _row(axes, grid, task, label, values)
+        _row(axes, grid, task, label, values, places)
         for end in ends[1:-1]:
             if 0 < end < len(counts):
                 style.boundary(axes, end - 0.5)
@@ -85,10 +90,14 @@ def _figure(
     return figure
 
 
-def _row(axes: Axes, grid: Grid, task: str, label: str, values: np.ndarray) -> None:
+def _row(
+    axes: Axes, grid: Grid, task: str, label: str, values: np.ndarray, places: np.ndarray
+) -> None:
+    """Bars of the values in these places; the words above are about all of them."""
     axes.tick_params(axis="x", length=0)
     look = style.look(grid.labels.index(label))
-    axes.bar(range(len(values)), values, 0.72, color=look.colour, edgecolor=style.INK, lw=0.5)
+    bars = values[places]
+    axes.bar(range(len(bars)), bars, 0.72, color=look.colour, edgecolor=style.INK, lw=0.5)
     axes.axhline(0, color=style.INK, lw=0.9)
     known = values[np.isfinite(values)]
     words = f"{named(grid, task, label)}: {known.mean():+.1f} on average, "

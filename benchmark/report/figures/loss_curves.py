@@ -16,6 +16,7 @@ from benchmark.report.wording import in_short, of_task
 
 COLUMNS = 4  # panels side by side
 WIDTH = 30  # characters of a title that one panel has room for
+LINES = 20  # thin lines in a panel
 
 Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 
@@ -23,11 +24,14 @@ Losses = dict[tuple[str, str], np.ndarray]  # (label, stage) -> (units, epochs)
 def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
     """The task's figure, if it has a method that trains by epochs."""
     if found := losses(grid, task):
+        some = (
+            f" (the first {LINES})" if any(len(units) > LINES for units in found.values()) else ""
+        )
         yield style.Drawn(
             f"training_{task}",
             _figure(grid, task, found),
             f"{of_task(grid, task, 'training')}: training loss of each "
-            "epoch; thick lines are means, thin lines single seeds or episodes. Losses of "
+            f"epoch; thick lines are means, thin lines single seeds or episodes{some}. Losses of "
             "different methods or stages differ in kind: compare shapes, not heights.",
         )
 
@@ -70,7 +74,7 @@ def _panel(axes: Axes, look: style.Look, values: np.ndarray) -> None:
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else None  # a line of one point is none
     if len(values) > 1:
-        axes.plot(epochs, values.T, color="#9A9A9A", lw=0.7, marker=marker, ms=3)
+        axes.plot(epochs, values[:LINES].T, color="#9A9A9A", lw=0.7, marker=marker, ms=3)
     axes.plot(epochs, _mean(values), color=style.INK, lw=3.2, marker=marker, ms=6)
     axes.plot(epochs, _mean(values), color=look.colour, lw=1.9, marker=marker, ms=4)
     low, high = np.nanmin(values), np.nanmax(values)

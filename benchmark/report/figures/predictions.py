@@ -51,7 +51,8 @@ def absent(grid: Grid, results: Path, images: Path | None) -> str:
     """Why a report of long-tailed tasks shows no test images; "" where it does."""
     if not any(drawn_labels(grid, [task]) for task in grid.long_tailed):
         return ""
-    if not any(scores_of(grid, task, results) for task in grid.long_tailed):
+    first = (r for task in grid.long_tailed for r in first_records(grid, task).values())
+    if all(scores.read_scores(results, record) is None for record in first):
         return "Test images are not shown, because the records have no stored scores."
     if images is None:
         return "Test images are not shown, because the image folder is not there."

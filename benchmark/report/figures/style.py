@@ -22,6 +22,7 @@ COLOURS = ("#999999", "#56B4E9", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D
 # Strokes only: a hatch of dots makes an SVG file five times as large.
 HATCHES = ("", "////", "----", "\\\\\\\\", "xxxx", "||||", "//", "++++", "\\\\")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+LOOKS = len(COLOURS) * len(MARKERS)  # that differ
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-", (0, (6, 1.5, 1.2, 1.5)))
 
 _STYLE = Path(__file__).with_name("figures.mplstyle")
@@ -54,7 +55,7 @@ class Drawn:
 
 
 def look(index: int) -> Look:
-    """The look of the method at `index` in the suite's order; the first 72 differ, for there are
+    """The look of the method at `index` in the suite's order; the first LOOKS differ, for there are
     eight colours and nine hatches and markers."""
     return Look(*(each[index % len(each)] for each in (COLOURS, HATCHES, MARKERS, DASHES)))
 

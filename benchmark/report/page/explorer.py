@@ -17,11 +17,12 @@ from benchmark.records import scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import predictions, style
 from benchmark.report.figures.frequency import group_of
-from benchmark.report.grid import Grid, Stat, class_stat, task_title
+from benchmark.report.grid import Grid, Stat, class_mean, class_stat, task_title
 from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
 _SMALL = 4_000  # bytes of a JPEG file that is put into the page as it is
+_MISSES = 100  # pictures in a row that found no room: no other one will
 
 
 @dataclass
@@ -31,17 +32,22 @@ class Album:
     root: Path | None
     left: int = BUDGET
     addresses: list[str] = field(default_factory=list)
+    _misses: int = 0
     _index: dict[str, int | None] = field(default_factory=dict)
 
     def add(self, path: str) -> int | None:
         """Where in `addresses` the picture is; None if it cannot be read or there is no room."""
         if path not in self._index:
             self._index[path] = None
-            address = thumbnail(self.root / path) if self.root else None
+            full = self._misses >= _MISSES
+            address = thumbnail(self.root / path) if self.root and not full else None
             if address and len(address) <= self.left:
                 self._index[path] = len(self.addresses)
                 self.addresses.append(address)
                 self.left -= len(address)
+                self._misses = 0
+            elif address:
+                self._misses += 1
         return self._index[path]
 
 
@@ -90,8 +96,8 @@ def _task(
     names = dict.fromkeys(n for r in records for n, ap in (r.get("per_class_ap") or {}).items())
     if not names:
         return None
-    found = {name: class_stat(records, name, "train_counts") for name in names}
-    counts = {name: each.mean if each else 0.0 for name, each in found.items()}  # of episodes
+    # The mean of the episodes.
+    counts = {name: class_mean(records, name, "train_counts") or 0.0 for name in names}
     truth = _truth(grid, records, results, images)
     groups = _groups(truth, counts, few=task in grid.few_shot)
     classes = [

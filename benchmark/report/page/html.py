@@ -13,14 +13,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from benchmark.report import selection
 from benchmark.report.bootstrap import Pairs
+from benchmark.report.figures import style
 from benchmark.report.grid import Grid, task_title
 from benchmark.report.page import explorer, inline_svg, overview
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
 from benchmark.report.tables.sections import Section
 from benchmark.report.tables.table import Block, Entry, Table
-from benchmark.report.wording import gaps, scale_words
+from benchmark.report.wording import gaps, scale_words, selected
 
 MAIN = 2  # tables in the summary where none has to be seen first
 WIDE = 14  # columns of a table that still stand side by side
@@ -53,6 +55,7 @@ def render(
     found     what the run says of the paper's headline gains, or ""
     """
     drawn, sprite = inline_svg.figures(figures)
+    explored = selection.shown(whole, style.LOOKS)
     script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     first = [section for section in sections if section.first]
     first = first or [section for section in sections if section.paper][:MAIN]
@@ -73,7 +76,8 @@ def render(
         more=[_part(section, files) for section in sections if section not in first],
         figures=_kinds(drawn),
         note=note,
-        explorer=explorer.data(whole, results, images),
+        explorer=explorer.data(explored, results, images),
+        explored=selected(explored),
         facts=facts(whole),
         versions=overview.versions(whole),
         gaps=list(gaps(whole, whole.tasks, whole.labels)),

@@ -214,6 +214,7 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
     out = [["scale", "restriction", "task", *split, name, "title", *numbers, *counts, "reason"]]
     for task in grid.few_shot if fewshot else [block.name for block in table.blocks]:
         dataset, column = shots(task) or (task, "")
+        at = [grid.scale, restrictions(grid, [task], named=False), task]
         for label, texts in zip(table.labels, table.leading, strict=True):
             extra = [dataset, column.split("-")[0]] if fewshot else texts if own else []
             cell = grid.cell(task, label)
@@ -222,7 +223,6 @@ def csv_of_cells(table: Table, grid: Grid) -> str:
             failed, skipped = len(cell.failed), len(cell.skipped)
             units = [len(cell.done), cell.expected, cell.missing, failed, skipped]
             reason = "; ".join((*cell.reasons, *cell.errors))
-            at = [grid.scale, restrictions(grid, [task], named=False), task]
             out.append([*at, *extra, label, grid.title(label), *values, *units, reason])
     return csv_text(out)
 

@@ -14,7 +14,7 @@ from benchmark.report.wording import about, gaps
 def softmax(grid: Grid) -> Table | None:
     """The headline mAP beside the same after a per-image softmax, of the methods that record it."""
     tasks = [*in_order(grid.long_tailed), *in_order(grid.few_shot)]
-    labels = [x for x in grid.labels if _have(grid, tasks, [x], "softmax")]
+    labels = with_softmax(grid)
     if not labels:
         return None
     caption = (
@@ -38,6 +38,11 @@ def softmax(grid: Grid) -> Table | None:
         stacked=False,
         titles=tuple(map(grid.title, labels)),
     )
+
+
+def with_softmax(grid: Grid) -> list[str]:
+    """The labels that record both protocols."""
+    return [x for x in grid.labels if _have(grid, grid.tasks, [x], "softmax")]
 
 
 def redraw(grid: Grid) -> Table | None:

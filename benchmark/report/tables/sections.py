@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from benchmark.report.bootstrap import Pairs
@@ -68,6 +68,13 @@ def every(
         *(Section(title, table) for title, table in beside_published.sections(whole)),
     )
     return [section for section in found if section.table]
+
+
+def compared(grid: Grid, layout: ReportLayout) -> list[Collection[str]]:
+    """The labels of each table that `marked` marks: the general ones, both protocols, the suite's
+    own. What is not the best of all may be the best of one of them."""
+    specs = (spec.rows for spec in layout.tables)
+    return [grid.labels, second_metrics.with_softmax(grid), *specs]
 
 
 def marked(table: Table, pairs: Mapping[str, Pairs]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmark.report import resampling
+from benchmark.report import pairing, resampling
 from benchmark.report.bootstrap import Pairs, Row
 from benchmark.report.grid import Grid, task_title
 from benchmark.report.tables.formats import csv_text, md_grid, md_text
@@ -38,6 +38,7 @@ def caption(found: Mapping[str, Pairs], grid: Grid) -> str:
         "is real where the interval leaves out 0 and, for n > 1, Student's 95 % interval of the "
         "mean over seeds or episodes does so too. Each pair is judged on its own: of twenty pairs "
         "without any difference, up to one is expected to look real."
+        + (f" {pairing.RULE}" if any(pairs.selected for pairs in found.values()) else "")
     )
 
 
@@ -62,7 +63,8 @@ def verdict(pairs: Pairs, grid: Grid) -> str:
         said = f"Best: {grid.title(pairs.best)}. Not distinguishable from it: {tied}."
     else:
         said = f"Best: {grid.title(pairs.best)}, and all others compared are worse."
-    return said + (f" Not compared, as they have no stored scores: {without}." if without else "")
+    said += f" Not compared, as they have no stored scores: {without}." if without else ""
+    return said + (f" Not compared, as they rank lower: {len(pairs.below)}." if pairs.below else "")
 
 
 def _cells(row: Row, grid: Grid) -> list[str]:
