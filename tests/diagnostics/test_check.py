@@ -32,7 +32,7 @@ class Right(Method):
 
     def fit(self, train, run) -> None:
         text = template_features(run.clip, train.class_names, "a photo of a {}.")
-        means = F.normalize(torch.from_numpy(train.labels).T @ self.image(train.images, run), dim=1)
+        means = F.normalize(torch.tensor(train.labels).T @ self.image(train.images, run), dim=1)
         self.heads = self.share * text + (1 - self.share) * means
         self.heads = self.heads + 1e-3 * torch.randn(text.shape, generator=run.generator("heads"))
 
