@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.parser import Parser, command
-from benchmark.common import environment, errors, strict_yaml
+from benchmark.common import environment, errors, processes, strict_yaml
 from benchmark.common.errors import InputError
 from benchmark.method import declaration, discovery
 from benchmark.method.base import Method
@@ -39,6 +39,15 @@ _SET = "hyperparameters to check with, such as epochs=5; the others keep their d
 
 
 def _check(flags: argparse.Namespace) -> int:
+    """In a process of its own, so that a method that ends its process does not end in silence."""
+    try:
+        return processes.apart(_examined, flags)
+    except processes.Died as death:
+        named = ", ".join(flags.methods)
+        raise InputError(f"{named}: {death}; a method must leave its process alone") from None
+
+
+def _examined(flags: argparse.Namespace) -> int:
     found = [cls for given in flags.methods for cls in classes(given)]
     settings = [chosen(cls, flags.set) for cls in found]
     _check_device(flags.device)

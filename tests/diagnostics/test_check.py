@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from benchmark.cli.check import main
 from benchmark.clip.prompts import template_features
-from benchmark.common import environment
+from benchmark.common import environment, processes
 from benchmark.diagnostics.check import examine, findings, guards, toy
 from benchmark.diagnostics.check.findings import NOTE, OK, WRONG
 from benchmark.method.base import Method
@@ -60,6 +60,12 @@ class Based(Right):
     def image(self, images, run):
         found = super().image(images, run)
         return F.normalize(found / self.scale, dim=1) if hasattr(self, "scale") else found
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """What is examined in a process of its own is examined in this one."""
+    monkeypatch.setattr(processes, "apart", lambda function, *arguments: function(*arguments))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from benchmark.cli import check
 from benchmark.common import environment, processes
 from benchmark.records import store
 from tests.helpers import tiny_suite
@@ -150,6 +151,27 @@ def test_a_call_from_python_works_wherever_it_is_made(tmp_path, how):
             env=os.environ | {"PYTHONPATH": str(environment.ROOT)},
         )  # fmt: skip
     assert done.stdout.split("\n")[:2] == ["4", "[1, 2]"], done.stderr
+
+
+ENDING = """
+import os
+from benchmark.method.base import Method
+class Ending(Method):
+    "Ends its process."
+    name = "ending"
+    def fit(self, train, run): {fit}
+    def predict(self, images, run): return None
+{last}
+"""
+
+
+@pytest.mark.parametrize("where", ["fit", "last"])
+def test_a_checked_method_that_ends_its_process_is_told_of(tmp_path, capfd, where):
+    path = tmp_path / "ending.py"
+    path.write_text(ENDING.format(**{"fit": "pass", "last": ""} | {where: "os._exit(0)"}))
+    assert check.main([str(path)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"error: {path}: its process ended with exit code 0")
 
 
 def test_a_process_that_ends_without_an_answer(tmp_path):
