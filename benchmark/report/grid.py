@@ -138,13 +138,9 @@ def value(record: dict, metric: str) -> float | None:
     return metrics.get(metric)
 
 
-def class_stat(records: Iterable[dict], name: str, field: str = "per_class_ap") -> Stat | None:
-    """Mean, std and n over records of a class's AP in percent, or of its `train_counts`."""
-    return stat((record.get(field) or {}).get(name) for record in records)
-
-
 def class_mean(records: Iterable[dict], name: str, field: str = "per_class_ap") -> float | None:
-    """The mean of `class_stat` alone: an exact deviation takes most of its time."""
+    """Mean over records of a class's AP in percent, or of its `train_counts`; without the exact
+    deviation of `stat`, which takes most of its time."""
     kept = _known((record.get(field) or {}).get(name) for record in records)
     return statistics.fmean(kept) if kept else None
 

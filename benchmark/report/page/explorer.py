@@ -17,7 +17,7 @@ from benchmark.records import scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import predictions, style
 from benchmark.report.figures.frequency import group_of
-from benchmark.report.grid import Grid, Stat, class_mean, class_stat, task_title
+from benchmark.report.grid import Grid, Stat, class_mean, stat, task_title
 from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
@@ -91,12 +91,12 @@ def _task(
     grid: Grid, task: str, results: Path | None, images: Path | None
 ) -> dict[str, Any] | None:
     """One task: its classes, the most frequent in training first; None without any."""
-    done = {label: grid.cell(task, label).done for label in grid.labels}
+    cells = {label: grid.cell(task, label) for label in grid.labels}
+    aps = {x: [r.get("per_class_ap") or {} for r in cell.done] for x, cell in cells.items()}
     records = _records(grid, task)
     names = dict.fromkeys(n for r in records for n, ap in (r.get("per_class_ap") or {}).items())
     if not names:
         return None
-    # The mean of the episodes.
     counts = {name: class_mean(records, name, "train_counts") or 0.0 for name in names}
     truth = _truth(grid, records, results, images)
     groups = _groups(truth, counts, few=task in grid.few_shot)
@@ -106,7 +106,7 @@ def _task(
             "group": groups[name],
             "train": round(counts[name], 1),
             "test": None,
-            "ap": [_numbers(class_stat(done[label], name)) for label in grid.labels],
+            "ap": [_numbers(stat(ap.get(name) for ap in aps[label])) for label in grid.labels],
             "images": [],
         }
         for name in sorted(names, key=lambda name: (-counts[name], name))
