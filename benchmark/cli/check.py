@@ -39,37 +39,42 @@ _SET = "hyperparameters to check with, such as epochs=5; the others keep their d
 
 
 def _check(flags: argparse.Namespace) -> int:
+    return max([_checked_apart(given, flags) for given in flags.methods])
+
+
+def _checked_apart(given: str, flags: argparse.Namespace) -> int:
     """In a process of its own, so that a method that ends its process does not end in silence."""
     try:
-        return processes.apart(_examined, flags)
+        code, text = processes.apart(_examined, given, flags)
     except processes.Died as death:
-        named = ", ".join(flags.methods)
-        raise InputError(f"{named}: {death}; a method must leave its process alone") from None
+        raise InputError(f"{given}: {death}; a method must leave its process alone") from None
+    print(text, flush=True)
+    return code
 
 
-def _examined(flags: argparse.Namespace) -> int:
-    found = [cls for given in flags.methods for cls in classes(given)]
-    settings = [chosen(cls, flags.set) for cls in found]
+def _examined(given: str, flags: argparse.Namespace) -> tuple[int, str]:
+    """Exit code and report of the methods that are named."""
+    found = [(cls, chosen(cls, flags.set)) for cls in classes(given)]
     _check_device(flags.device)
     from benchmark.diagnostics.check.toy import Toy
 
     with tempfile.TemporaryDirectory(prefix="cimlic-check-") as folder:
         toy = Toy(Path(folder), flags.device)
-        pairs = zip(found, settings, strict=True)
-        return max([_report(cls, given, toy, flags.traceback) for cls, given in pairs])
+        codes, texts = zip(*(_report(*one, toy, flags.traceback) for one in found), strict=True)
+    return max(codes), "\n".join(texts)
 
 
-def _report(cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bool) -> int:
+def _report(
+    cls: type[Method], settings: dict[str, Any], toy: Toy, traceback: bool
+) -> tuple[int, str]:
     from benchmark.diagnostics.check import examine, findings
 
     given = ", ".join(f"{name}={value!r}" for name, value in settings.items()) or "its defaults"
-    print(f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {given}", flush=True)
+    about = f"{cls.name}: class {cls.__name__} of {inspect.getfile(cls)}, with {given}"
     found = examine.examine(cls, toy, settings)
-    print(findings.listing(found))
-    if traceback:
-        traces = dict.fromkeys(item.trace for item in found if item.trace)
-        print("".join(f"\n{trace}" for trace in traces), end="")
-    return 1 if any(item.verdict == findings.WRONG for item in found) else 0
+    traces = dict.fromkeys(item.trace for item in found if item.trace and traceback)
+    code = 1 if any(item.verdict == findings.WRONG for item in found) else 0
+    return code, "\n".join([about, findings.listing(found), *(f"\n{t.rstrip()}" for t in traces)])
 
 
 def classes(given: str) -> list[type[Method]]:
