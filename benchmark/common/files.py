@@ -169,6 +169,13 @@ def check_writable(folder: Path, what: str) -> None:
         raise InputError(f"{what}: cannot be written ({reason}); name another folder") from None
 
 
+def check_no_link(folder: Path) -> None:
+    """InputError for a folder of a report that is a link: in a results folder from elsewhere it
+    may lead to any folder of the user's, where writing would replace and remove files."""
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link, through which no report is written; remove it")
+
+
 def check_lockable(folder: Path) -> None:
     """InputError if the file system of the lock files has no locks."""
     try:
@@ -200,6 +207,8 @@ def claimed(path: Path) -> Iterator[bool]:
     except filelock.Timeout:
         yield False
         return
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder where a lock file belongs; remove it") from None
     except PermissionError as error:
         reason = f"cannot be locked ({error.strerror or error}): it belongs to {owner(path)}"
         remedy = "let one account compute here, or give each its own --results-dir and CIMLIC_CACHE"

@@ -13,9 +13,9 @@ import yaml
 
 from benchmark.common import errors
 from benchmark.common.errors import InputError
-from benchmark.common.text import shortened
+from benchmark.common.text import HALVES, shortened
 
-_INT = "tag:yaml.org,2002:int"
+_INT, _STR = "tag:yaml.org,2002:int", "tag:yaml.org,2002:str"
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")  # YAML 1.1 reads such numbers as text
 _KINDS = {
     str: "text (put it in quotes)",
@@ -67,6 +67,13 @@ class _Loader(yaml.SafeLoader):
             seen.add((key.tag, key.value))
         return node
 
+    def construct_yaml_str(self, node):
+        value = super().construct_yaml_str(node)
+        if HALVES.search(value):  # "\\ud83d": no file can have it
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the text at line {line} has half a character; write it whole")
+        return value
+
     def construct_yaml_int(self, node):
         value = super().construct_yaml_int(node)
         if abs(value) >= 2**63:  # no JSON reader and no tensor takes it
@@ -76,6 +83,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor(_INT, _Loader.construct_yaml_int)
+_Loader.add_constructor(_STR, _Loader.construct_yaml_str)
 
 
 class Fields:

@@ -24,7 +24,7 @@ _CODES = re.compile(  # colours and cursor moves; titles, links and other string
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)"
 )
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_HALVES = re.compile(r"[\ud800-\udfff]")  # no characters: UTF-8 cannot say them
+HALVES = re.compile(r"[\ud800-\udfff]")  # no characters: UTF-8 cannot say them
 
 
 def plain(text: str) -> str:
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _HALVES.sub("\ufffd", _UNSEEN.sub("", _CODES.sub("", text)))
+    return HALVES.sub("\ufffd", _UNSEEN.sub("", _CODES.sub("", text)))
 
 
 def one_line(text: object) -> str:

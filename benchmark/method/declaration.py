@@ -18,8 +18,11 @@ def faults(cls: type[Method]) -> Iterator[tuple[str, str]]:
     """What is wrong with name, title, version, scores and deterministic, and how to mend it."""
     if not is_name(cls.name):
         yield f"name is {cls.name!r}", f"a name {NAME_RULE}: it becomes a file name"
-    if not isinstance(cls.title, str):
-        yield f"title is {cls.title!r}", "a text: tables and figures call the method by it"
+    if not isinstance(cls.title, str) or not cls.title.isprintable():
+        yield (
+            f"title is {cls.title!r}",
+            "a printable text: tables and figures call the method by it",
+        )
     if isinstance(cls.version, bool) or not isinstance(cls.version, int) or cls.version < 1:
         yield f"version is {cls.version!r}", "a whole number from 1 on, raised when results change"
     if cls.scores not in KINDS:

@@ -277,7 +277,7 @@ def load(
     """
     best: dict[tuple[str, str, str], tuple[tuple[bool, Source], Path, dict[str, Any]]] = {}
     beaten: Counter[tuple[Path, Path]] = Counter()
-    for at in map(ResultsFolder, _places(Path(folder), reference)):
+    for at in map(ResultsFolder, _places(Path(folder), reference, complain)):
         records = RecordStore(at, {} if failures else outdated(at), complain=complain)
         records.scan()
         for source, record in records.every():
@@ -292,11 +292,20 @@ def load(
     return [record for _, _, record in best.values()]
 
 
-def _places(folder: Path, reference: bool) -> list[Path]:
+def _places(folder: Path, reference: bool, complain: Complain) -> list[Path]:
     """The folders of one suite and scale that have records, from whichever level it is asked."""
     if folder.name == "records":
         return [folder.parent]
-    inside = folder.rglob("records*")
-    places = sorted({at.parent for at in inside if at.name in ("records", PACKED)})
+
+    def unlisted(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            reason = error.strerror or error
+            complain(f"{error.filename}: cannot be listed ({reason}); treated as missing")
+
+    places = []
+    for at, folders, names in os.walk(folder, onerror=unlisted):
+        if "records" in folders or PACKED in names:
+            places.append(Path(at))
+        folders[:] = sorted({*folders} - {"records", "scores", "report"})
     own = (at for at in places if at.relative_to(folder).parts[-3:-2] != ("reference",))
     return places if reference else [*own]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import atomic
+from benchmark.common.files import atomic, check_no_link
 from benchmark.report import freshness
 from benchmark.suites.tables import ReportLayout
 from benchmark.suites.unit import Unit
@@ -43,7 +43,7 @@ def write(
     splits or the folder cannot be written, or is a link to another one.
     """
     folder = results / "report"
-    _check_own(folder)
+    check_no_link(folder)
     made_of = freshness.digest(units, results, layout, images)
     if anew or not freshness.fresh(folder, made_of):
         files, pictures = _drawn(units, results, layout, images, workers)
@@ -119,13 +119,6 @@ def against_reference(
     from benchmark.report.grid import gather
 
     return compare.against(gather(units, results, layout.titles), reference)
-
-
-def _check_own(folder: Path) -> None:
-    """InputError for a report that is a link: in a results folder from elsewhere it may lead to any
-    folder of the user's, where writing would replace and remove files."""
-    if folder.is_symlink():
-        raise InputError(f"{folder}: is a link, through which no report is written; remove it")
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.common.files import atomic
+from benchmark.common.files import atomic, check_no_link
 from benchmark.records.search import SearchResult
 from benchmark.report.tables import trials
 
@@ -14,10 +14,11 @@ def write(results: Sequence[SearchResult], folder: Path) -> None:
     """Write tables and figures of the searches into the folder.
 
     What an earlier command wrote there of other labels and settings stays; a setting's summary and
-    figure are of these searches alone.
+    figure are of these searches alone. InputError for a folder that is a link to another one.
     """
     from benchmark.report.figures import search, style
 
+    check_no_link(folder)
     files: dict[str, bytes] = {}
     for result in results:
         files |= trials.files(result)

@@ -49,6 +49,15 @@ def test_a_lock_of_another_account_is_one_line_that_names_it(tmp_path, monkeypat
     assert files.is_claimed(path) is None
 
 
+def test_a_folder_in_the_place_of_a_lock_is_one_line(tmp_path):
+    (tmp_path / "x.lock").mkdir()
+    with (
+        pytest.raises(InputError, match="x.lock: a folder where"),
+        files.claimed(tmp_path / "x.lock"),
+    ):
+        pass
+
+
 def test_an_owner_without_a_name_is_a_number(tmp_path, monkeypatch):
     def nameless(self):
         raise KeyError(self)

@@ -135,6 +135,21 @@ def test_a_file_in_the_place_of_a_folder_is_bad_input(tmp_path, part):
         store.RecordStore(store.paths(tmp_path / "results", "cimlic", "miniature")).scan()
 
 
+def test_a_folder_that_may_not_be_listed_is_told_of_and_the_others_are_read(folder, monkeypatch):
+    closed, told = folder.path.parent.parent / "closed", []
+    closed.mkdir()
+    listed = os.scandir
+
+    def scandir(path):
+        if os.fspath(path) == str(closed):
+            raise PermissionError(13, "Permission denied", str(closed))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert len(store.load(closed.parent, complain=told.append)) == 1
+    assert told == [f"{closed}: cannot be listed (Permission denied); treated as missing"]
+
+
 def test_a_folder_that_may_not_be_listed_names_its_owner(folder, monkeypatch):
     def refused(path):
         raise PermissionError(13, "Permission denied")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.common.errors import InputError
 from benchmark.records.search import SearchResult, Trial
 from benchmark.report import search
 from benchmark.report.figures import search as figures
@@ -62,6 +63,14 @@ def test_tables(tmp_path):
     assert rows[3] == "lost,long-tailed,2,-,-,-,-,-"
     assert "lr=0.001" in search.summary([SEARCHED])
     assert (tmp_path / "search_long-tailed.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_a_link_in_the_place_of_the_folder_leads_nowhere(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "search").symlink_to("mine")
+    with pytest.raises(InputError, match="is a link"):
+        search.write([SEARCHED], tmp_path / "search")
+    assert not [*(tmp_path / "mine").iterdir()]
 
 
 def test_one_figure_a_setting_with_a_line_for_each_label_that_has_a_result():

@@ -209,6 +209,12 @@ def test_merge_keys_share_settings_and_own_ones_win():
     assert found["own"] == {"lr": 0.5, "epochs": 7, "context": 4}
 
 
+@pytest.mark.parametrize("text", [r'"half \ud83d"', r'{"\udc00": 1}', r'["\ud83d\ude00"]'])
+def test_half_a_character_is_told_of_where_it_stands(text):
+    with pytest.raises(ValueError, match="line 2 has half a character; write it whole"):
+        strict_yaml.parse(f"a: 1\nb: {text}")
+
+
 def test_rows_of_a_suite_share_settings(tmp_path):
     """A merged mapping is looked at after one that merges it: what it had is not given twice."""
     text = SUITE.replace("{epochs: 3}", "&shared {<<: &first {epochs: 3}, lr: 0.01}")
