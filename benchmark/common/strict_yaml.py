@@ -69,7 +69,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_yaml_str(self, node):
         value = super().construct_yaml_str(node)
-        if HALVES.search(value):  # "\\ud83d": no file can have it
+        if HALVES.search(value):  # "\ud83d": no file can have it
             line = node.start_mark.line + 1
             raise yaml.YAMLError(f"the text at line {line} has half a character; write it whole")
         return value

@@ -132,6 +132,7 @@ STATIC = {
     "no default": ({"__init__": without_default}, "hyperparameters", "share needs a default"),
     "a type": ({"__init__": unrecordable}, "hyperparameters", "a default"),
     "title": ({"title": 7}, "declarations", "title is 7"),
+    "two lines": ({"title": "A\nB"}, "declarations", "title is 'A\\nB'"),
     "space": ({"search_space": ["share"]}, "search space", "search_space is ['share']"),
     "unknown": (
         {"search_space": {"shares": Range(0.1, 1.0)}},

@@ -67,11 +67,15 @@ def cases(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def passes(cases):
-    """One training step of each case, both ways."""
-    return {
+    """One training step of each case, both ways, by one thread: several add up in another order,
+    and in stage 1 L_kd has a kink where the step begins, with student and teacher alike."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield {
         name: {way: ready.steps(way, folder, 1, count=True) for way in steps.WAYS}
         for name, (ready, folder) in cases.items()
     }
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", bench.CASES)
@@ -84,9 +88,11 @@ def test_plain_and_fast_steps_have_the_same_loss_and_gradients(passes, name):
     rounding = 1e-6 * math.hypot(*(gradient.norm() for gradient in slow.gradients))
     for one, other in zip(fast.gradients, slow.gradients, strict=True):
         assert one.abs().max() > 0
-        assert (one - other).norm() <= 1e-4 * other.norm() + rounding
+        learned_offset = name.startswith("hpdval") and one.ndim == 1 and len(one) == CLASSES
+        within = 1e-4 if learned_offset else 1e-5
+        assert (one - other).norm() <= within * other.norm() + rounding
     found = steps._differences(slow, fast)
-    assert found["loss_difference"] <= 1e-5 and found["gradient_difference"] <= 1e-4
+    assert found["loss_difference"] <= 1e-5 and found["gradient_difference"] <= within
 
 
 @pytest.mark.parametrize("name", bench.CASES)
