@@ -30,13 +30,17 @@ def check_workers(flags: argparse.Namespace) -> None:
     devices.check_device(flags.device)
 
 
-def check_folders(folder: ResultsFolder, results: Path) -> None:
-    """InputError for folders that cannot be written or locked; `results` is --results-dir."""
+def check_folders(folder: ResultsFolder, results: Path, lockable: bool = True) -> None:
+    """InputError for folders that cannot be written or, where asked for, locked.
+
+    results   as --results-dir has it
+    """
     from benchmark.common import files
 
     files.check_writable(folder.records, f"--results-dir {results}")
     files.check_writable(environment.cache(), "$CIMLIC_CACHE")
-    files.check_lockable(folder.locks)
+    if lockable:
+        files.check_lockable(folder.locks)
 
 
 def job(
@@ -44,11 +48,12 @@ def job(
     choice: Choice,
     made: Plan,
     units: Iterable[Unit],
-    left: int,
+    left: int | None,
     **more: Any,
 ) -> Job:
     """The job of the workers that the flags ask for, no more of them than units `left` to run.
 
+    left   None: it computes on other machines, which see for themselves what devices they have
     more   the fields of a Job that commands differ in: its suite and folder, what is stale
     """
     from benchmark.records import provenance
@@ -64,16 +69,11 @@ def job(
         plugins=choice.plugins,
         foreign=frozenset(name for name, method in made.known.methods.items() if method.foreign),
         timeout=flags.unit_timeout,
-        devices=devices.worker_devices(flags.device, flags.workers, left),
+        devices=left and devices.worker_devices(flags.device, flags.workers, left) or (),
         origin=provenance.of_code(),
         shuffle=int.from_bytes(os.urandom(4), "big"),
         **more,
     )
-
-
-def workers_line(job: Job) -> str:
-    """`2 worker(s) on cpu`."""
-    return f"{len(job.devices)} worker(s) on {', '.join(dict.fromkeys(job.devices))}"
 
 
 def _data_root(choice: Choice, units: Sequence[Unit], cache: Path) -> Path:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.cli import jobs
+from benchmark.cli import jobs, launch
 from benchmark.cli.parser import Parser, command, names, whole_number
 from benchmark.common import environment
 from benchmark.common.errors import InputError
@@ -45,6 +45,10 @@ def parser() -> argparse.ArgumentParser:
     add("--episodes", type=int, metavar="N", help="the first N few-shot episodes")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
     add("--unit-timeout", type=float, metavar="SECONDS", help=jobs.TIMEOUT)
+    add("--launcher", metavar="NAME", help=launch.HELP["launcher"])
+    add("--jobs", type=int, metavar="N", help=launch.HELP["jobs"])
+    add("--slurm", **_LIST | {"metavar": "KEY=VALUE"}, help=launch.HELP["slurm"])
+    add("--detach", action="store_true", help=launch.HELP["detach"])
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
     add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")
@@ -118,6 +122,8 @@ def _dispatch(flags: argparse.Namespace) -> int:
     records.scan()
     if flags.status or flags.dry_run:
         print((status.status if flags.status else status.dry_run)(made, records))
+        for line in launch.status(folder) if flags.status else ():
+            print(line)
         return 0
     code = _recompute(made, records) if flags.recompute else 0
     units = made.reported(records.done)
@@ -133,6 +139,7 @@ def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
     if flags.to is not None:
         raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
     jobs.check_workers(flags)
+    launch.check(flags)
     from benchmark.common import files
     from benchmark.suites.plan import Choice
 
@@ -168,7 +175,7 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     from benchmark.records import store
     from benchmark.runner import schedule
 
-    jobs.check_folders(folder, flags.results_dir)
+    jobs.check_folders(folder, flags.results_dir, lockable=flags.launcher is None)
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
     if flags.force:
         stale |= files.file_times(environment.cache() / "states", ".safetensors")
@@ -178,19 +185,27 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     left = [unit for key, unit in units.items() if key not in records.done]
     print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
     if left:
-        from benchmark.runner import workers
+        about = {
+            "suite": made.suite.name,
+            "folder": folder,
+            "stale": stale,
+            "oracle": flags.oracle,
+            "plain": flags.plain,
+            "costs": schedule.known([folder, _reference(made)]),
+        }
+        if flags.launcher is None:
+            from benchmark.runner import workers
 
-        job = jobs.job(
-            *(flags, choice, made, units.values(), len(left)),
-            suite=made.suite.name,
-            folder=folder,
-            stale=stale,
-            oracle=flags.oracle,
-            plain=flags.plain,
-            costs=schedule.known([folder, _reference(made)]),
-        )
-        print(jobs.workers_line(job), flush=True)
-        records = workers.run(job)
+            job = jobs.job(flags, choice, made, units.values(), len(left), **about)
+            print(devices.named(job.devices), flush=True)
+            records = workers.run(job)
+        else:
+            about["stale"] = stale | records.uncounted(left)
+            array = launch.submit(flags, jobs.job(flags, choice, made, left, None, **about))
+            if flags.detach:
+                print(launch.advice(flags, parser()))
+                return 0
+            launch.follow(array, units.values(), records, flags.jobs or 1)
     lines, wrong = status.unfinished(made.units, records)
     del records
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for

@@ -12,6 +12,7 @@ from benchmark.cli import jobs
 from benchmark.cli.parser import Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
+from benchmark.runner import devices
 
 if TYPE_CHECKING:
     from benchmark.records.store import RecordStore
@@ -151,7 +152,7 @@ def _computed(
             stale=records.stale,
             costs=schedule.expected(left.values(), records.done.values()),
         )
-        print(f"{len(left)} units, {jobs.workers_line(job)}", flush=True)
+        print(f"{len(left)} units, {devices.named(job.devices)}", flush=True)
         workers.run(job)
         records.scan()
     return records

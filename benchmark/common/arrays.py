@@ -32,7 +32,7 @@ def building(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.nda
 
     DiskFull before anything is filled in, if there is no room for it.
     """
-    with files.atomic(path, read_only=True) as temporary:
+    with files.atomic(path, read_only=True, first=True) as temporary:
         array = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
         size = temporary.stat().st_size
         files.reserve(temporary, size + _SEAL)

@@ -12,6 +12,7 @@ from benchmark.common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
 GIB = 1024**3
+LOCKS = ("sure", "unsure", "none")
 
 
 def expanded(given: str, what: str) -> Path:
@@ -62,11 +63,27 @@ def lock_dir() -> Path | None:
     return _variable("CIMLIC_LOCK_DIR")
 
 
+def locks() -> str:
+    """How far file locks are relied on, $CIMLIC_LOCKS; jobs of a cluster are told by who started
+    them, as they share folders with other machines.
+
+    "sure" (the default)   whoever holds a lock has what it is for to himself
+    "unsure"               locks are taken, but no fresh file of others is cleared away for it
+    "none"                 none is taken: work may be done twice, but each result appears whole
+    """
+    given = os.environ.get("CIMLIC_LOCKS", LOCKS[0])
+    if given not in LOCKS:
+        raise InputError(f"$CIMLIC_LOCKS {given!r}: must be one of {', '.join(LOCKS)}")
+    return given
+
+
 def cores() -> int:
-    """The cores that this process may use."""
+    """The cores that this process may use; in a Slurm job no more than Slurm gave it."""
+    found = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return min(found, int(given)) if given.isdecimal() and int(given) else found
 
 
 def memory() -> float:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import filelock
 
+from benchmark.common import environment
 from benchmark.common.errors import DiskFull, InputError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the disk's, the user's, the process's end
@@ -29,8 +30,11 @@ _AT_ONCE = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BI
 
 
 @contextlib.contextmanager
-def atomic(path: Path, read_only: bool = False) -> Iterator[Path]:
+def atomic(path: Path, read_only: bool = False, first: bool = False) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block succeeds.
+
+    first   what is there by then stays: it is the same, and others may be reading it, which on a
+            network disk would end with the file
 
     It is synced before that, so that no crash leaves a name with half a content; the folder is
     not: a crash may undo the renaming, and the file is then absent as before. DiskFull if there
@@ -45,7 +49,8 @@ def atomic(path: Path, read_only: bool = False) -> Iterator[Path]:
                 os.fsync(file.fileno())
             if read_only:
                 temporary.chmod(temporary.stat().st_mode & ~0o222)
-            os.replace(temporary, path)
+            if not (first and path.exists()):
+                os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -79,13 +84,20 @@ def reserve(path: Path, size: int) -> None:
 def remove_leftovers(*paths: Path) -> None:
     """Remove temporary files of `paths`, in one folder, that killed processes left.
 
-    Whoever else might write them must be kept out: the lock of what they belong to is held.
+    Whoever else might write them must be kept out: the lock of what they belong to is held. Where
+    that may not keep out other machines, young ones are left.
     """
     names = tuple(f".{path.name}." for path in paths)
+    sure = environment.locks() == "sure"
     with contextlib.suppress(OSError), os.scandir(paths[0].parent) as entries:
         for entry in entries:
-            if entry.name.endswith(".tmp") and entry.name.startswith(names):
+            ours = entry.name.endswith(".tmp") and entry.name.startswith(names)
+            if ours and (sure or _is_abandoned(Path(entry.path))):
                 os.unlink(entry.path)
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    return time.time() - temporary.stat().st_mtime > _ABANDONED
 
 
 def sweep(folder: Path) -> None:
@@ -97,7 +109,7 @@ def sweep(folder: Path) -> None:
     for temporary in folder.glob(".*.tmp"):
         path = folder / temporary.name[1:].rsplit(".", 2)[0]
         with contextlib.suppress(OSError, InputError):
-            if time.time() - temporary.stat().st_mtime > _ABANDONED:
+            if _is_abandoned(temporary):
                 with claimed(path.with_suffix(".lock")) as mine:
                     if mine:
                         temporary.unlink()
@@ -186,9 +198,14 @@ def check_lockable(folder: Path) -> None:
         raise InputError(f"{folder}: no lock can be taken ({error}); {remedy}") from None
 
 
-def lock(path: Path) -> filelock.BaseFileLock:
-    """A file lock, not yet taken; never a mere mark that a killed process would leave behind."""
+def lock(path: Path) -> contextlib.AbstractContextManager:
+    """A file lock, not yet taken; never a mere mark that a killed process would leave behind.
+
+    It locks nothing where `environment.locks` says so.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if environment.locks() == "none":
+        return contextlib.nullcontext()
     known = inspect.signature(filelock.FileLock.__init__).parameters
     hard = {"fallback_to_soft": False} if "fallback_to_soft" in known else {}
     return filelock.FileLock(str(path), **hard)
@@ -198,8 +215,13 @@ def lock(path: Path) -> filelock.BaseFileLock:
 def claimed(path: Path) -> Iterator[bool]:
     """Whether this process got the lock file at once; it is held until the end of the block.
 
-    InputError where another account's lock file or folder keeps this one out.
+    Always so where `environment.locks` says "none". InputError where another account's lock file or
+    folder keeps this one out.
     """
+    if environment.locks() == "none":
+        with lock(path):
+            yield True
+        return
     try:
         held = lock(path)
         with room(path.parent):

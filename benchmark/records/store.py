@@ -6,6 +6,7 @@
                              /scores/                    what the records rest on: see scores.py
                              /.locks/<key>.lock          held while a process computes the unit
                              /report/
+                             /jobs/                      of a cluster: a folder a launch, with logs
 
 A record is the proof that its unit is done: it appears whole or not at all, in a file of its own,
 which beats the packed record of the same key. The fields are documented in results/README.md.
@@ -21,7 +22,7 @@ import platform
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +66,10 @@ class ResultsFolder:
         """Beside the records, or below $CIMLIC_LOCK_DIR where the results lie on a network."""
         other = environment.lock_dir()
         return other / self.path.parent.name / self.path.name if other else self.path / ".locks"
+
+    @property
+    def jobs(self) -> Path:
+        return self.path / "jobs"
 
     def has_records(self) -> bool:
         """Whether there is a place for records: files of their own, packed ones, or both."""
@@ -224,6 +229,12 @@ class RecordStore:
             older = f"an older record of the unit of {new.name}"
             self.complain(f"{old.name}: {older}; treated as missing")
 
+    def uncounted(self, units: Iterable[Unit]) -> dict[str, int]:
+        """Path -> mtime in ns of what was read in the place of these units' records and is none,
+        or does not count."""
+        paths = (str(self.folder.record(unit)) for unit in units if unit.key not in self.done)
+        return {path: self._seen[path] for path in paths if path in self._seen}
+
     def every(self) -> list[tuple[Source, dict[str, Any]]]:
         """The records that count with their sources, and failures of units that have none; by path,
         a packed record where its file would be."""
@@ -239,6 +250,11 @@ class RecordStore:
     def settled(self, unit: Unit) -> bool:
         """Whether nothing is left to do for the unit in this run: done, or just failed."""
         return unit.key in self.done or unit.key in self.failed
+
+    def settled_now(self, unit: Unit) -> bool:
+        """The same, once what is new has been read."""
+        self.scan()
+        return self.settled(unit)
 
 
 def has_oracle(record: Mapping[str, Any]) -> bool:
@@ -306,6 +322,6 @@ def _places(folder: Path, reference: bool, complain: Complain) -> list[Path]:
     for at, folders, names in os.walk(folder, onerror=unlisted):
         if "records" in folders or PACKED in names:
             places.append(Path(at))
-        folders[:] = sorted({*folders} - {"records", "scores", "report"})
+        folders[:] = sorted({*folders} - {"records", "scores", "report", "jobs"})
     own = (at for at in places if at.relative_to(folder).parts[-3:-2] != ("reference",))
     return places if reference else [*own]

@@ -46,6 +46,11 @@ def worker_devices(choice: str, workers: int | None, units: int) -> tuple[str, .
     return tuple(f"cuda:{named[i % len(named)]}" for i in range(count))
 
 
+def named(devices: tuple[str, ...]) -> str:
+    """`2 worker(s) on cpu`, of the device of each."""
+    return f"{len(devices)} worker(s) on {', '.join(dict.fromkeys(devices))}"
+
+
 def _gpus() -> int:
     import torch
 

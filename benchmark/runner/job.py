@@ -34,3 +34,6 @@ class Job:
     oracle: bool = False  # evaluate each epoch; records without that count as absent
     plain: bool = False  # encode prompts the slow way
     costs: Mapping[tuple, float] = field(default_factory=dict)  # seconds, see schedule.py
+    share: tuple[int, int] | None = None  # of several machines: which one this is, of how many
+    first: frozenset[str] = frozenset()  # keys of units to begin with
+    patience: float | None = None  # seconds to wait for what others compute, without work

@@ -7,11 +7,14 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TextIO
 
 from benchmark.records.store import RecordStore
 from benchmark.suites.unit import Unit
+
+_PAUSE = 0.5  # seconds between two looks at the records
+_SHARE = 20  # and so many times as long as a look takes: on a shared disk that may be seconds
 
 
 class Progress:
@@ -23,14 +26,17 @@ class Progress:
 
     def __init__(
         self,
-        units: Sequence[Unit],
+        units: Collection[Unit],
         records: RecordStore,
         workers: int = 1,
         stream: TextIO | None = None,
+        beside: Callable[[], str] = str,
     ):
+        """`beside` says what else the line is to tell, such as how many jobs are queued."""
         self.units = {unit.key: unit for unit in units}
         self.records, self.workers = records, workers
         self.stream = stream or sys.stderr
+        self.beside = beside
         self.terminal = self.stream.isatty()
         self.began = time.monotonic()
         self._stop = threading.Event()
@@ -50,8 +56,11 @@ class Progress:
             print(file=self.stream)
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.5):
+        took = 0.0
+        while not self._stop.wait(max(_PAUSE, _SHARE * took)):
+            began = time.monotonic()
             self.update()
+            took = time.monotonic() - began
 
     def update(self) -> None:
         """Read what was recorded since the last call and show it."""
@@ -79,7 +88,8 @@ class Progress:
         left = self.seconds_left()
         rest = "" if left is None else f", about {clock(left)} left"
         elapsed = clock(time.monotonic() - self.began)
-        return f"{done}/{len(self.units)} units done{broken} | {elapsed} elapsed{rest}"
+        beside = "".join(f" | {text}" for text in [self.beside()] if text)
+        return f"{done}/{len(self.units)} units done{broken}{beside} | {elapsed} elapsed{rest}"
 
     def seconds_left(self) -> float | None:
         """From the seconds of finished units, most similar first; None before there is any."""

@@ -87,6 +87,31 @@ def order(
     return [unit for blocks in rounds for block in blocks for unit in block]
 
 
+def share_first(
+    units: Sequence[Unit],
+    costs: Mapping[Name, float],
+    share: tuple[int, int],
+    worker: int,
+    workers: int,
+) -> list[Unit]:
+    """The units in the order in which a worker of one machine among several looks at them.
+
+    share    the machine's number, from 0, and how many there are: every so-many-th unit is its
+             own, of the costly ones as many as of the cheap ones
+    worker   of `workers` on this machine, who divide its share likewise
+
+    Then come the units of the others on this machine, and those of other machines in an order that
+    no other has: who has done his share meets nobody, and without locks hardly anybody.
+    """
+    number, count = share
+    ordered = sorted(units, key=lambda unit: -costs.get(name(unit), float("inf")))
+    own = ordered[number::count]
+    beside = [unit for at, unit in enumerate(own) if at % workers != worker]
+    others = [unit for at, unit in enumerate(ordered) if at % count != number]
+    random.Random(f"{number} {worker}").shuffle(others)
+    return [*own[worker::workers], *beside, *others]
+
+
 def _rotated(blocks: list, worker: int, workers: int) -> list:
     start = worker * len(blocks) // workers
     return blocks[start:] + blocks[:start]

@@ -8,20 +8,22 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from multiprocessing import connection
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL, SIGTERM, SIGUSR2
 
 from benchmark.common import files
 from benchmark.common.processes import Died
 from benchmark.records import store
+from benchmark.records.listing import Listing
 from benchmark.runner import unit_process
 from benchmark.runner.job import Job
 from benchmark.runner.progress import Progress
-from benchmark.runner.schedule import order
+from benchmark.runner.schedule import order, share_first
 from benchmark.runner.unit_process import WAITS, UnitProcess
 from benchmark.suites.unit import Unit
 
 PAUSE = 0.3  # seconds between two looks at units that others are computing
-_FROM_OUTSIDE = (-SIGKILL, -SIGTERM)  # no fault of the unit, unless it happens to it again
+LONGEST = 16  # times as long is the longest pause
+_FROM_OUTSIDE = (-SIGKILL, -SIGTERM, -SIGUSR2)  # no fault of the unit, unless it happens again
 
 
 def run(job: Job) -> store.RecordStore:
@@ -31,9 +33,9 @@ def run(job: Job) -> store.RecordStore:
     """
     records = store.RecordStore(job.folder, job.stale, job.oracle)
     records.scan()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
+    own = store.RecordStore(job.folder, job.stale, job.oracle, complain=_in_silence)
     with Progress(job.units, records, len(job.devices)):
-        _Run(job).to_the_end()
+        Walk(job, own).to_the_end()
     return records
 
 
@@ -47,8 +49,9 @@ class _Worker:
 
     def __init__(self, job: Job, index: int) -> None:
         self.job, self.device = job, job.devices[index]
-        self.left = order(job.units, job.costs, index, len(job.devices), job.shuffle)
-        self.rests_until = 0.0
+        self.left = _order(job, index)
+        self.rest, self.rests_until = PAUSE, 0.0
+        self.begun = 0  # units
         self.in_vain = 0  # units in a row that had to wait for what another process builds
         self.kept: UnitProcess | None = None
         self.process: UnitProcess | None = None  # the one that is computing `unit`
@@ -63,7 +66,13 @@ class _Worker:
             self.process = self.kept
         self.kept = self.kept if foreign else self.process
         self.unit, self.claim = unit, claim
+        self.rest, self.begun = PAUSE, self.begun + 1
         self.process.begin(unit, broken)
+
+    def pause(self) -> None:
+        """Look for no unit for a while, each time in vain for longer."""
+        self.rests_until = time.monotonic() + self.rest
+        self.rest = min(2 * self.rest, LONGEST * PAUSE)
 
     def free(self, goes_on: bool) -> None:
         """The unit is settled or put back; its process is kept for shipped methods if it can be."""
@@ -79,23 +88,47 @@ class _Worker:
         self.claim.close()
 
 
-class _Run:
+def _order(job: Job, index: int) -> list[Unit]:
+    """The job's units as one of its workers looks at them."""
+    places = len(job.devices)
+    if job.share is None:
+        return order(job.units, job.costs, index, places, job.shuffle)
+    found = share_first(job.units, job.costs, job.share, index, places)
+    return sorted(found, key=lambda unit: unit.key not in job.first)
+
+
+class Walk:
     """One walk through a job's units, until each is done or has failed.
 
     A unit that another command has claimed, or whose base state is just being built, is passed over
-    and looked at again later: should that command die, its lock is free.
+    and looked at again later: should that command die, its lock is free. With a job's `patience`
+    the walk ends when there has been nothing but such units for so long.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.records = store.RecordStore(job.folder, job.stale, job.oracle, complain=_in_silence)
+    def __init__(self, job: Job, records: store.RecordStore | Listing) -> None:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
+        self.job, self.records = job, records
         self.workers = [_Worker(job, index) for index in range(len(job.devices))]
         self.broken: dict[str, Exception] = {}  # stages that failed, see Workspace
         self.killed: set[str] = set()  # units whose process was killed once
+        self.idle_since: float | None = None
+
+    @property
+    def begun(self) -> int:
+        """How many units have been begun."""
+        return sum(worker.begun for worker in self.workers)
+
+    def computing(self) -> dict[Unit, bool]:
+        """The units that are being computed, and whether each is the first of its worker."""
+        return {worker.unit: worker.begun == 1 for worker in self.workers if worker.unit}
+
+    def fail(self, unit: Unit, error: Exception) -> None:
+        """End a unit that is being computed; it has failed."""
+        self._failed(next(worker for worker in self.workers if worker.unit == unit), error)
 
     def to_the_end(self) -> None:
         try:
-            while self._unfinished():
+            while self._unfinished() and not self._out_of_patience():
                 self.records.scan()
                 for worker in self.workers:
                     if worker.unit is None and time.monotonic() >= worker.rests_until:
@@ -107,6 +140,14 @@ class _Run:
 
     def _unfinished(self) -> bool:
         return any(worker.unit or worker.left for worker in self.workers)
+
+    def _out_of_patience(self) -> bool:
+        if any(worker.unit for worker in self.workers):
+            self.idle_since = None
+        elif self.idle_since is None:
+            self.idle_since = time.monotonic()
+        patience, since = self.job.patience, self.idle_since
+        return None not in (patience, since) and time.monotonic() - since > patience
 
     def _give(self, worker: _Worker) -> None:
         """Hand it the first unit that it can claim; without any it rests."""
@@ -121,15 +162,14 @@ class _Run:
             if unit.key in taken or not claim.enter_context(files.claimed(path)):
                 passed.append(unit)
                 continue
-            self.records.scan()  # inside the claim: it may have been done a moment ago
-            if self.records.settled(unit):
+            if self.records.settled_now(unit):  # inside the claim: perhaps done a moment ago
                 claim.close()
             else:
                 claim.enter_context(self.job.folder.held(unit))
                 worker.begin(unit, claim, self.broken)
         worker.left += passed
         if worker.unit is None:
-            worker.rests_until = time.monotonic() + PAUSE
+            worker.pause()
 
     def _await(self) -> None:
         """Wait for answers, no longer than until something else is to be done, and hear them."""
@@ -170,7 +210,8 @@ class _Run:
         if waits:
             worker.left.append(worker.unit)
             if worker.in_vain >= len(worker.left):
-                worker.rests_until, worker.in_vain = time.monotonic() + PAUSE, 0
+                worker.in_vain = 0
+                worker.pause()
         worker.free(answer.goes_on)
 
     def _failed(self, worker: _Worker, error: Exception) -> None:
