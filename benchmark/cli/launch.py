@@ -52,6 +52,7 @@ def submit(flags: argparse.Namespace, job: Job) -> Array:
     from benchmark.runner import launcher
     from benchmark.runner.array_worker import Launch
 
+    launcher.check_there(flags.launcher)
     given = launcher.parameters(flags.launcher, flags.slurm or ())
     exclude = launcher.locks_exclude(job.folder.locks)
     if not exclude:
@@ -112,6 +113,8 @@ def advice(flags: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
 
 def status(folder: ResultsFolder) -> list[str]:
     """Lines about the jobs of a suite that are queued or running, and where their logs are."""
+    if not folder.jobs.is_dir():
+        return []
     from benchmark.runner import launcher, slurm_queue
 
     found = launcher.launched(folder.jobs)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -50,6 +51,14 @@ def submitit() -> ModuleType:
         remedy = "which is not there: pip install submitit"
         raise InputError(f"--launcher needs submitit, {remedy}") from None
     return submitit
+
+
+def check_there(kind: str) -> None:
+    """InputError where there is no Slurm for a launcher that needs one."""
+    missing = [name for name in ("sbatch", "srun", "squeue", "scancel") if not shutil.which(name)]
+    if kind == SLURM and missing:
+        remedy = "start it where Slurm is, such as a login node, or take --launcher local"
+        raise InputError(f"--launcher slurm: there is no {' or '.join(missing)} here; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -206,17 +215,13 @@ def submit(kind: str, launch: Launch, given: Parameters, name: str, folder: Path
 def _output_to(path: Path) -> Iterator[None]:
     """What this process and those that it starts meanwhile print goes to a file: what sbatch says
     stands in the error, and processes of this machine outlive a command that detaches them."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     kept = [(number, os.dup(number)) for number in (1, 2)]
-    with path.open("ab") as log:
-        for number, _ in kept:
-            os.dup2(log.fileno(), number)
     try:
-        yield
+        with path.open("a") as log, contextlib.redirect_stderr(log):
+            for number, _ in kept:
+                os.dup2(log.fileno(), number)
+            yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         for number, old in kept:
             os.dup2(old, number)
             os.close(old)
@@ -231,9 +236,6 @@ def _executor(kind: str, folder: Path, given: Mapping[str, Any], name: str, coun
         executor = library.LocalExecutor(folder, max_num_timeout=_OFTEN, python=python)
         executor.update_parameters(**given)
         return executor
-    if not shutil.which("sbatch") or not shutil.which("srun"):
-        remedy = "start it where they are, such as a login node, or take --launcher local"
-        raise InputError(f"--launcher slurm: there is no sbatch and srun here; {remedy}")
     executor = library.SlurmExecutor(folder, max_num_timeout=_OFTEN, python=python)
     executor.update_parameters(**{"array_parallelism": count} | given, job_name=name)
     return executor
@@ -245,5 +247,6 @@ def launched(jobs: Path) -> list[Array]:
     for path in sorted(jobs.glob(f"*/{_ABOUT}"), reverse=True):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             about = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Array(str(about["kind"]), path.parent, tuple(map(str, about["ids"]))))
+            ids = tuple(id for id in map(str, about["ids"]) if re.fullmatch(r"\d+(_\d+)?", id))
+            found.append(Array(str(about["kind"]), path.parent, ids))
     return found

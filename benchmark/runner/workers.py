@@ -22,7 +22,8 @@ from benchmark.runner.unit_process import WAITS, UnitProcess
 from benchmark.suites.unit import Unit
 
 PAUSE = 0.3  # seconds between two looks at units that others are computing
-LONGEST = 16  # times as long is the longest pause
+LONGER, LONGEST = 1.25, 200  # by what each is longer than the one before, up to so many times
+TRIES = 16  # claims in vain between two pauses: of many machines each leaves the disk in peace
 _FROM_OUTSIDE = (-SIGKILL, -SIGTERM, -SIGUSR2)  # no fault of the unit, unless it happens again
 
 
@@ -72,7 +73,7 @@ class _Worker:
     def pause(self) -> None:
         """Look for no unit for a while, each time in vain for longer."""
         self.rests_until = time.monotonic() + self.rest
-        self.rest = min(2 * self.rest, LONGEST * PAUSE)
+        self.rest = min(LONGER * self.rest, LONGEST * PAUSE)
 
     def free(self, goes_on: bool) -> None:
         """The unit is settled or put back; its process is kept for shipped methods if it can be."""
@@ -152,14 +153,17 @@ class Walk:
     def _give(self, worker: _Worker) -> None:
         """Hand it the first unit that it can claim; without any it rests."""
         taken = {other.unit.key for other in self.workers if other.unit}
-        passed = []
-        while worker.left and worker.unit is None:
+        passed, tries = [], 0
+        while worker.left and worker.unit is None and tries < TRIES:
             unit = worker.left.pop(0)
             if self.records.settled(unit):
                 continue
+            if unit.key in taken:
+                passed.append(unit)
+                continue
+            tries += 1
             claim = ExitStack()
-            path = self.job.folder.claim(unit)
-            if unit.key in taken or not claim.enter_context(files.claimed(path)):
+            if not claim.enter_context(files.claimed(self.job.folder.claim(unit))):
                 passed.append(unit)
                 continue
             if self.records.settled_now(unit):  # inside the claim: perhaps done a moment ago

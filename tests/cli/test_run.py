@@ -30,6 +30,7 @@ FLAGS = (
     *("--suite", "--tasks", "--methods", "--seeds", "--episodes", "--workers", "--device"),
     *("--results-dir", "--data-root", "--backbone", "--preprocess", "--plugin", "--oracle"),
     *("--precision", "--plain", "--recompute", "--to", "--unit-timeout"),
+    *("--launcher", "--jobs", "--slurm", "--detach"),
     *("--status", "--dry-run", "--list", "--report", "--force", "--compare", "--new-method"),
 )
 

@@ -1,0 +1,237 @@
+"""The launcher's flags: bad ones, jobs on this machine, and Slurm's commands as they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+from benchmark.common import environment, files
+from benchmark.records import store
+from tests.helpers import bad_input, tiny_suite
+
+BAD = {
+    "--jobs 0 --launcher local": "--jobs 0: must be 1 or more",
+    "--jobs 4": "--jobs: only with --launcher local or slurm",
+    "--detach": "--detach: only with --launcher",
+    "--slurm partition=gpu": "--slurm: only with --launcher",
+    "--launcher slrum": "did you mean 'slurm'",
+    "--launcher local --slurm partion=gpu": "did you mean 'partition'",
+    "--launcher local --slurm gpu": "--slurm gpu: not KEY=VALUE",
+    "--launcher local --slurm time=soon": "--slurm time=: not a time limit",
+    "--launcher local --slurm time=0": "--slurm time=: not a time limit",
+    "--launcher local --slurm time=1 signal_delay_s=60": "within the time limit",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_flags_that_cannot_be(capsys, place, line):
+    found = bad_input.refused(capsys, lambda: bad_input.typed(f"{line} --tasks voc-lt", place))
+    assert BAD[line] in found
+
+
+def test_submitit_that_is_not_there_is_one_line(capsys, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    line = "--launcher local --tasks voc-lt"
+    found = bad_input.refused(capsys, lambda: bad_input.typed(line, place))
+    assert "pip install submitit" in found
+
+
+def outcomes(results):
+    """What must not depend on who computed."""
+    found = store.load(results / "tiny" / "miniature", failures=False)
+    return {r["key"]: (r["metrics"], r["per_class_ap"], r["curve"]) for r in found}
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.05)
+
+
+def slow(world, seconds, seeds):
+    """Flags for a suite whose only method takes its time."""
+    entry = f"  slow: {{method: prior, hyperparameters: {{sleep: {seconds}}}}}"
+    text = tiny_suite.SUITE.replace("  prior:", entry).replace("[0, 1]", str(list(range(seeds))))
+    (world.folder / "slow.yaml").write_text(text)
+    return ("--methods", "slow", "--tasks", "voc-lt", "--suite", str(world.folder / "slow.yaml"))
+
+
+def ended(process, code=0):
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == code, text
+    return text
+
+
+def test_two_jobs_record_what_one_process_does_and_nothing_is_submitted_twice(world):
+    """In a folder with a space; a base stage is trained by one of them."""
+    flags = ("--methods", "prior", "based")
+    assert world.run(*flags)[0] == 0
+    one = outcomes(world.results)
+    world.log.unlink()
+    other = world.folder / "other results"
+    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--results-dir", other)
+    cache = {"CIMLIC_CACHE": str(world.folder / "cache two")}
+    text = ended(world.start(*flags, *launcher, **cache))
+    assert outcomes(other) == one and len(one) == 8
+    assert sorted(world.computed()) == ["base"] + ["fit"] * 8
+    assert "2 job(s) submitted" in text and "[8/8]" in text and "locks do not" not in text
+    (launch,) = (other / "tiny" / "miniature" / "jobs").iterdir()
+    assert f"logs in {launch}" in text and len(list(launch.glob("*_log.out"))) == 2
+    again = ended(world.start(*flags, *launcher, **cache))
+    assert "8 units, 0 to run" in again and "submitted" not in again
+
+
+def test_without_locks_nothing_is_lost_and_at_most_the_last_units_are_done_twice(world):
+    flags = slow(world, 0.3, seeds=10)
+    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
+    text = ended(world.start(*flags, *launcher, CIMLIC_LOCKS="none"))
+    assert "locks do not exclude in" in text and "its own share first" in text
+    assert len(outcomes(world.results)) == 10
+    assert 10 <= len(world.computed()) <= 10 + 2
+
+
+def test_detached_jobs_go_on_and_are_collected_by_the_commands_that_it_names(world):
+    flags = slow(world, 0.2, seeds=4)
+    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--detach")
+    text = ended(world.start(*flags, *launcher))
+    look = re.search(r"^to look: +python run_all.py (.*)$", text, re.M)[1]
+    assert "--launcher" not in look and "--detach" not in look and look.endswith("--status")
+    wait_for(lambda: len(outcomes(world.results)) == 4)
+    assert "4 done" in ended(world.start(*flags, "--status"))
+    assert "logs of the last jobs: " in ended(world.start(*flags, "--status"))
+
+
+def test_ctrl_c_ends_the_jobs_and_the_same_command_goes_on(world):
+    flags = slow(world, 0.5, seeds=40)
+    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
+    process = world.start(*flags, *launcher)
+    wait_for(lambda: len(outcomes(world.results)) >= 2)
+    process.send_signal(signal.SIGINT)
+    assert "the same command goes on from here" in ended(process, 130)
+    claims = list(store.paths(world.results, "tiny", "miniature").locks.glob("*.lock"))
+    wait_for(lambda: not any(files.is_claimed(path) for path in claims))
+    before = outcomes(world.results)
+    assert 2 <= len(before) < 40
+    text = ended(world.start(*flags, *launcher, TINY_PACE="0"))
+    assert f"40 units, {40 - len(before)} to run" in text
+    assert before.items() <= outcomes(world.results).items()
+    assert len(outcomes(world.results)) == 40
+
+
+def holders(world):
+    """The processes whose jobs compute units just now."""
+    found = []
+    for path in store.paths(world.results, "tiny", "miniature").locks.glob("*.json"):
+        try:
+            found.append(json.loads(path.read_text())["process"])
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def warn(world):
+    """Send the one job what Slurm sends before it takes the machine away."""
+    wait_for(lambda: holders(world))
+    os.kill(holders(world)[0], signal.SIGUSR2)
+
+
+def test_a_job_that_is_warned_goes_on_with_what_is_left(world):
+    flags = slow(world, 300, seeds=2)
+    launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1")
+    process = world.start(*flags, *launcher)
+    wait_for(lambda: len(world.computed()) == 1)
+    plugin = world.folder / "fast.py"
+    plugin.write_text(plugin.read_text().replace("time.sleep(", "(lambda seconds: None)("))
+    warn(world)
+    ended(process)
+    assert len(outcomes(world.results)) == 2
+    assert world.computed() == ["fit"] * 3  # what it was in the middle of was begun anew
+
+
+def test_a_unit_that_takes_longer_than_the_limit_is_named_after_its_second_try(world):
+    entry = "  slow: {method: prior, hyperparameters: {sleep: 300}}\n  prior:"
+    (world.folder / "tiny.yaml").write_text(tiny_suite.SUITE.replace("  prior:", entry))
+    chosen = ("--methods", "slow", "prior", "--tasks", "voc-lt", "--seeds", "0")
+    launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1", "--slurm", "time=0:55")
+    process = world.start(*chosen, *launcher)
+    for times in (1, 2):
+        wait_for(lambda times=times: len(world.computed()) == times)
+        warn(world)
+    text = ended(process, 1)
+    assert "slow seed 0: FAILED: TimeoutError: not done in two jobs of 0:55 each" in text
+    assert "--slurm time=" in text and world.computed() == ["fit"] * 3
+    assert len(outcomes(world.results)) == 1
+
+
+SLURM = {
+    "sbatch": 'cp "$1" "$FAKE/script"; echo Submitted batch job 77',
+    "squeue": 'echo "$@" > "$FAKE/asked"; cat "$FAKE/queue"',
+    "scancel": 'echo "$@" > "$FAKE/cancelled"',
+    "srun": "exit 1",
+}
+
+
+@pytest.fixture
+def slurm(world, monkeypatch):
+    """Slurm's commands, which do nothing but note that they were called; their folder."""
+    folder = world.folder / "slurm"
+    folder.mkdir()
+    for name, what in SLURM.items():
+        (folder / name).write_text(f"#!/bin/sh\n{what}\n")
+        (folder / name).chmod(0o755)
+    (folder / "queue").write_text("")
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("FAKE", str(folder))
+    return folder
+
+
+def test_without_slurm_the_launcher_says_what_to_do(world, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, _, err = world.run("--launcher", "slurm")
+    assert code == 2 and err.count("\n") == 1 and "there is no sbatch" in err
+
+
+def test_a_detached_array_as_sbatch_gets_it_and_as_the_status_shows_it(world, slurm):
+    asked = ("time=1-02:30", "partition=gpu", "gres=gpu:1", "setup=module load x", "reservation=r")
+    launcher = ("--launcher", "slurm", "--jobs", "3", "--detach", "--slurm", *asked)
+    code, out, err = world.run("--methods", "prior", *launcher)
+    assert code == 0, err
+    assert "3 job(s) submitted: 77_[0-2]; logs in " in out and "to collect: python run_all" in out
+    script = (slurm / "script").read_text()
+    lines = ("--array=0-2%3", "--time=1590", "--partition=gpu", "--gres=gpu:1", "--requeue")
+    for line in (*lines, "--job-name=cimlic-tiny", "--reservation=r", "--signal=USR2@90"):
+        assert f"#SBATCH {line}\n" in script, line
+    assert "\nmodule load x\n" in script and f"PYTHONPATH={environment.ROOT}" in script
+    queue = "77_0|RUNNING|1:02|node4\n77_[1-2]|PENDING|0:00|(Priority)\n"
+    (slurm / "queue").write_text(queue)
+    code, out, _ = world.run("--methods", "prior", "--status")
+    assert "job 77_0: running for 1:02, node4\n" in out and "pending for 0:00, (Priority)" in out
+    assert "--jobs 77 " in (slurm / "asked").read_text()
+
+
+def test_what_sbatch_refuses_is_one_line(world, slurm):
+    refusal = "sbatch: error: invalid partition specified: gone"
+    (slurm / "sbatch").write_text(f"#!/bin/sh\necho {refusal} >&2\nexit 1\n")
+    code, _, err = world.run("--launcher", "slurm", "--slurm", "partition=gone")
+    assert code == 2 and err.count("\n") == 1 and "invalid partition specified: gone" in err
+    assert not list((world.records.parent / "jobs").iterdir())
+
+
+def test_jobs_that_end_without_having_begun_are_one_line_and_what_is_queued_is_withdrawn(
+    world, slurm
+):
+    code, _, err = world.run("--launcher", "slurm", "--jobs", "2", "--methods", "prior")
+    assert code == 2 and "no job could begin, or see this folder" in err
+    assert (slurm / "cancelled").read_text() == "--state=PENDING 77\n"
+
+
+def test_the_command_itself_needs_no_submitit(world, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    assert world.run("--methods", "prior", "--tasks", "voc-lt", "--seeds", "0")[0] == 0
