@@ -111,11 +111,10 @@ class ArrayWorker:
         if walk is not None and self._is_late():
             if not walk.begun:
                 return None
-            computing = walk.computing()
-            for unit, was_first in computing.items():
+            for unit, was_first in walk.computing().items():
                 if was_first and unit.key in self.struck:
                     walk.fail(unit, TimeoutError(self._too_long()))
-            struck = frozenset(unit.key for unit in computing) - self.struck
+            struck = frozenset(unit.key for unit in walk.computing())
         return DelayedSubmission(ArrayWorker(self.folder, struck), number)
 
     def _is_late(self) -> bool:

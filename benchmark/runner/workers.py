@@ -23,7 +23,7 @@ from benchmark.suites.unit import Unit
 
 PAUSE = 0.3  # seconds between two looks at units that others are computing
 LONGER, LONGEST = 1.25, 200  # by what each is longer than the one before, up to so many times
-TRIES = 16  # claims in vain between two pauses: of many machines each leaves the disk in peace
+TRIES = 4  # claims in vain between two pauses: of many machines each leaves the disk in peace
 _FROM_OUTSIDE = (-SIGKILL, -SIGTERM, -SIGUSR2)  # no fault of the unit, unless it happens again
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.common import files
 from benchmark.common.errors import InputError
+from benchmark.runner import launcher
 
 
 def test_only_regular_files_are_read(tmp_path):
@@ -65,3 +66,28 @@ def test_an_owner_without_a_name_is_a_number(tmp_path, monkeypatch):
     assert files.owner(tmp_path / "not" / "there") == tmp_path.owner()
     monkeypatch.setattr(Path, "owner", nameless)
     assert files.owner(tmp_path) == f"user {tmp_path.stat().st_uid}"
+
+
+def test_locks_that_are_not_relied_on_are_not_taken(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "a.lock"
+    for word, second in (("sure", False), ("unsure", False), ("none", True)):
+        monkeypatch.setenv("CIMLIC_LOCKS", word)
+        with files.claimed(path) as one, files.claimed(path) as two:
+            assert (one, two) == (True, second), word
+    monkeypatch.setenv("CIMLIC_LOCKS", "some")
+    with pytest.raises(InputError, match="CIMLIC_LOCKS 'some': must be one of sure"):
+        files.lock(path)
+
+
+def test_whether_a_lock_keeps_another_process_out_is_tried(tmp_path, monkeypatch):
+    assert launcher.locks_exclude(tmp_path)
+    monkeypatch.setenv("CIMLIC_LOCKS", "none")
+    assert not launcher.locks_exclude(tmp_path)
+
+    def no_locks(self, *_, **__):
+        raise NotImplementedError
+
+    monkeypatch.setenv("CIMLIC_LOCKS", "unsure")
+    monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
+    assert not launcher.locks_exclude(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -59,3 +59,19 @@ def test_what_a_killed_worker_left_of_a_unit_goes_when_it_is_computed(world):
     other = left(record.parent, "other.json")
     assert world.run(*chosen)[0] == 0
     assert record.exists() and list(world.results.rglob(".*.tmp")) == [other]
+
+
+def test_where_locks_may_not_reach_other_machines_young_ones_are_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIMLIC_LOCKS", "unsure")
+    old, young = left(tmp_path, "a.npy", 9e4), tmp_path / ".a.npy.ba9876543210.tmp"
+    young.write_bytes(b"half")
+    files.remove_leftovers(tmp_path / "a.npy")
+    assert young.exists() and not old.exists()
+
+
+def test_what_was_built_first_stays(tmp_path):
+    path = tmp_path / "a.npy"
+    with files.atomic(path, first=True) as mine:
+        mine.write_bytes(b"mine")
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs" and list(tmp_path.iterdir()) == [path]

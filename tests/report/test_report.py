@@ -10,6 +10,7 @@ from benchmark import report
 from benchmark.common.errors import InputError
 from benchmark.report import grid
 from benchmark.report.figures import bars, frequency
+from benchmark.report.page import markdown
 from benchmark.report.tables import formats, second_metrics
 from tests.helpers import suite_records as fakes
 
@@ -252,3 +253,14 @@ def test_a_base_stage_that_many_episodes_share_counts_once():
     ]
     other = [{"label": "b", "seconds": {"base": None, "fit": 4.0, "predict": None}}]
     assert _seconds(episodes + other) == 60.5 + 30 + 4
+
+
+def test_a_task_that_several_kinds_of_machine_computed_is_named(tmp_path):
+    def record(unit):
+        card = "A100" if (unit.task, unit.seed) == ("voc-lt", 2) else "H100"
+        origin = fakes.record(unit)["provenance"] | {"device": f"cuda {card}"}
+        return fakes.record(unit, provenance=origin)
+
+    units, results = small(tmp_path, record)
+    device = dict(markdown.facts(grid.gather(units, results)))["device"]
+    assert device.startswith("cuda H100, cuda A100; mixed in VOC-LT: only equal hardware")

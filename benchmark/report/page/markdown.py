@@ -67,7 +67,7 @@ def facts(grid: Grid) -> list[tuple[str, str]]:
         ("selection", _list(str(r.get("selection")) for r in done)),
         ("commit", _list(_commit(p) for p in origin)),
         ("dates (UTC)", _range([str(p["utc"])[:10] for p in origin if p.get("utc")])),
-        ("device", _list(str(p["device"]) for p in origin if p.get("device"))),
+        ("device", _devices(done)),
         ("computing time", f"{_seconds(done) / 60:.1f} minutes, summed over units"),
     ]
     return [(name, text) for name, text in rows if text]
@@ -105,6 +105,18 @@ def _preprocess(done: list[dict], grid: Grid) -> str:
 def _commit(provenance: dict) -> str:
     edits = " + edits" if provenance.get("dirty") else ""
     return (provenance.get("commit") or "unknown")[:10] + edits
+
+
+def _devices(done: list[dict]) -> str:
+    """What the units were computed on, and which tasks' tables mix several."""
+    found: dict[str, dict[str, None]] = {}  # task -> devices
+    for record in done:
+        if device := (record.get("provenance") or {}).get("device"):
+            found.setdefault(record["task"], {})[str(device)] = None
+    text = _list(device for devices in found.values() for device in devices)
+    mixed = [task_title(task) for task, devices in found.items() if len(devices) > 1]
+    note = f"; mixed in {_list(mixed)}: only equal hardware is promised the same bits"
+    return text + (note if mixed else "")
 
 
 def _list(texts: Iterable[str]) -> str:
