@@ -29,7 +29,8 @@ EPILOG = """
 Run the same command again to go on after an interruption: what is recorded is not computed
 again, what failed is tried again. Several processes or machines may share one results folder.
 Environment: CIMLIC_CACHE (rendered images, features, base states; ~/.cache/cimlic),
-CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk).
+CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk),
+CIMLIC_LOCKS (none, if no disk can lock). Many machines: docs/cluster.md.
 Exit code: 0 all done, 1 a unit failed, 2 bad input, such as an image that cannot be read.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,16 @@ def test_submitit_that_is_not_there_is_one_line(capsys, place, monkeypatch):
     assert "pip install submitit" in found
 
 
+@pytest.fixture
+def start(world):
+    """As world.start; whatever is left of it ends with the test, its jobs too."""
+    begun = []
+    yield lambda *flags, **more: begun.append(world.start(*flags, **more)) or begun[-1]
+    for process in begun:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def outcomes(results):
     """What must not depend on who computed."""
     found = store.load(results / "tiny" / "miniature", failures=False)
@@ -69,7 +80,7 @@ def ended(process, code=0):
     return text
 
 
-def test_two_jobs_record_what_one_process_does_and_nothing_is_submitted_twice(world):
+def test_two_jobs_record_what_one_process_does_and_nothing_is_submitted_twice(world, start):
     """In a folder with a space; a base stage is trained by one of them."""
     flags = ("--methods", "prior", "based")
     assert world.run(*flags)[0] == 0
@@ -78,40 +89,40 @@ def test_two_jobs_record_what_one_process_does_and_nothing_is_submitted_twice(wo
     other = world.folder / "other results"
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--results-dir", other)
     cache = {"CIMLIC_CACHE": str(world.folder / "cache two")}
-    text = ended(world.start(*flags, *launcher, **cache))
+    text = ended(start(*flags, *launcher, **cache))
     assert outcomes(other) == one and len(one) == 8
     assert sorted(world.computed()) == ["base"] + ["fit"] * 8
     assert "2 job(s) submitted" in text and "[8/8]" in text and "locks do not" not in text
     (launch,) = (other / "tiny" / "miniature" / "jobs").iterdir()
     assert f"logs in {launch}" in text and len(list(launch.glob("*_log.out"))) == 2
-    again = ended(world.start(*flags, *launcher, **cache))
+    again = ended(start(*flags, *launcher, **cache))
     assert "8 units, 0 to run" in again and "submitted" not in again
 
 
-def test_without_locks_nothing_is_lost_and_at_most_the_last_units_are_done_twice(world):
+def test_without_locks_nothing_is_lost_and_at_most_the_last_units_are_done_twice(world, start):
     flags = slow(world, 0.3, seeds=10)
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
-    text = ended(world.start(*flags, *launcher, CIMLIC_LOCKS="none"))
+    text = ended(start(*flags, *launcher, CIMLIC_LOCKS="none"))
     assert "locks do not exclude in" in text and "its own share first" in text
     assert len(outcomes(world.results)) == 10
     assert 10 <= len(world.computed()) <= 10 + 2
 
 
-def test_detached_jobs_go_on_and_are_collected_by_the_commands_that_it_names(world):
+def test_detached_jobs_go_on_and_are_collected_by_the_commands_that_it_names(world, start):
     flags = slow(world, 0.2, seeds=4)
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--detach")
-    text = ended(world.start(*flags, *launcher))
+    text = ended(start(*flags, *launcher))
     look = re.search(r"^to look: +python run_all.py (.*)$", text, re.M)[1]
     assert "--launcher" not in look and "--detach" not in look and look.endswith("--status")
     wait_for(lambda: len(outcomes(world.results)) == 4)
-    assert "4 done" in ended(world.start(*flags, "--status"))
-    assert "logs of the last jobs: " in ended(world.start(*flags, "--status"))
+    assert "4 done" in ended(start(*flags, "--status"))
+    assert "logs of the last jobs: " in ended(start(*flags, "--status"))
 
 
-def test_ctrl_c_ends_the_jobs_and_the_same_command_goes_on(world):
+def test_ctrl_c_ends_the_jobs_and_the_same_command_goes_on(world, start):
     flags = slow(world, 0.5, seeds=40)
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
-    process = world.start(*flags, *launcher)
+    process = start(*flags, *launcher)
     wait_for(lambda: len(outcomes(world.results)) >= 2)
     process.send_signal(signal.SIGINT)
     assert "the same command goes on from here" in ended(process, 130)
@@ -119,7 +130,7 @@ def test_ctrl_c_ends_the_jobs_and_the_same_command_goes_on(world):
     wait_for(lambda: not any(files.is_claimed(path) for path in claims))
     before = outcomes(world.results)
     assert 2 <= len(before) < 40
-    text = ended(world.start(*flags, *launcher, TINY_PACE="0"))
+    text = ended(start(*flags, *launcher, TINY_PACE="0"))
     assert f"40 units, {40 - len(before)} to run" in text
     assert before.items() <= outcomes(world.results).items()
     assert len(outcomes(world.results)) == 40
@@ -142,10 +153,10 @@ def warn(world):
     os.kill(holders(world)[0], signal.SIGUSR2)
 
 
-def test_a_job_that_is_warned_goes_on_with_what_is_left(world):
+def test_a_job_that_is_warned_goes_on_with_what_is_left(world, start):
     flags = slow(world, 300, seeds=2)
     launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1")
-    process = world.start(*flags, *launcher)
+    process = start(*flags, *launcher)
     wait_for(lambda: len(world.computed()) == 1)
     plugin = world.folder / "fast.py"
     plugin.write_text(plugin.read_text().replace("time.sleep(", "(lambda seconds: None)("))
@@ -155,17 +166,19 @@ def test_a_job_that_is_warned_goes_on_with_what_is_left(world):
     assert world.computed() == ["fit"] * 3  # what it was in the middle of was begun anew
 
 
-def test_a_unit_that_takes_longer_than_the_limit_is_named_after_its_second_try(world):
+def test_a_unit_that_takes_longer_than_the_limit_is_named_after_its_second_try(world, start):
     entry = "  slow: {method: prior, hyperparameters: {sleep: 300}}\n  prior:"
     (world.folder / "tiny.yaml").write_text(tiny_suite.SUITE.replace("  prior:", entry))
     chosen = ("--methods", "slow", "prior", "--tasks", "voc-lt", "--seeds", "0")
-    launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1", "--slurm", "time=0:55")
-    process = world.start(*chosen, *launcher)
+    # So long a notice that every warning is one of the limit, and none comes but the test's own.
+    limit = ("--slurm", "time=20", "signal_delay_s=1020")
+    launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1", *limit)
+    process = start(*chosen, *launcher)
     for times in (1, 2):
         wait_for(lambda times=times: len(world.computed()) == times)
         warn(world)
     text = ended(process, 1)
-    assert "slow seed 0: FAILED: TimeoutError: not done in two jobs of 0:55 each" in text
+    assert "slow seed 0: FAILED: TimeoutError: not done in two jobs of 20:00 each" in text
     assert "--slurm time=" in text and world.computed() == ["fit"] * 3
     assert len(outcomes(world.results)) == 1
 
