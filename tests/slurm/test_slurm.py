@@ -1,0 +1,234 @@
+"""The launcher against a real Slurm: whatever happens to jobs, the records are the same.
+
+Each test computes the tiny suite and compares it with what an undisturbed run recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from benchmark.records import store
+from tests.helpers import tiny_suite
+
+JOBS = ("--launcher", "slurm", "--jobs", "2", "--workers", "1", "--slurm", "cpus_per_task=1")
+SECONDS = 1.5  # of a unit, where something is to happen in its middle
+
+
+def wait_for(condition, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.2)
+
+
+class Cluster:
+    """The tiny world with a suite of slow units, and Slurm's commands."""
+
+    def __init__(self, world, conf):
+        self.world, self.conf, self.started = world, str(conf), []
+        self.results = world.folder / "shared results"  # a folder with a space
+
+    def suite(self, seconds, seeds=6):
+        """Flags for one method whose units take so long."""
+        entry = f"  slow: {{method: prior, hyperparameters: {{sleep: {seconds}}}}}"
+        text = tiny_suite.SUITE.replace("  prior:", entry)
+        text = text.replace("[0, 1]", str(list(range(seeds))))
+        path = self.world.folder / "slow.yaml"
+        path.write_text(text)
+        return ("--suite", str(path), "--methods", "slow", "--tasks", "voc-lt")
+
+    def start(self, *flags, **more):
+        """The command in a process of its own, beside this Slurm."""
+        place = ("--results-dir", str(self.results))
+        process = self.world.start(*place, *flags, SLURM_CONF=self.conf, **more)
+        self.started.append(process)
+        return process
+
+    def run(self, *flags, code=0):
+        """What the command printed."""
+        return self.ended(self.start(*flags), code)
+
+    def ended(self, process, code=0):
+        text, _ = process.communicate(timeout=600)
+        assert process.returncode == code, f"{text}\n{self.logs()}"
+        return text
+
+    def slurm(self, *command):
+        env = os.environ | {"SLURM_CONF": self.conf}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def queue(self):
+        """The jobs that have not ended, `77_0`, by state."""
+        lines = self.slurm("squeue", "--noheader", "--array", "--format", "%i %T").splitlines()
+        return dict(line.split() for line in lines)
+
+    def running(self):
+        return [job for job, state in self.queue().items() if state == "RUNNING"]
+
+    def computing(self):
+        """The processes of jobs that are in the middle of a unit."""
+        found = []
+        for path in store.paths(self.results, "tiny", "miniature").locks.glob("*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                found.append(json.loads(path.read_text())["process"])
+        return found
+
+    def outcomes(self, results=None):
+        """What must not depend on who computed, and when; each unit once."""
+        found = store.load((results or self.results) / "tiny" / "miniature", failures=False)
+        keyed = {r["key"]: (r["metrics"], r["per_class_ap"], r["curve"]) for r in found}
+        assert len(keyed) == len(found)
+        return keyed
+
+    def logs(self):
+        jobs = store.paths(self.results, "tiny", "miniature").jobs
+        return "\n".join(path.read_text() for path in sorted(jobs.glob("*/*_log.*")))
+
+
+@pytest.fixture
+def cluster(world, slurm):
+    found = Cluster(world, slurm)
+    yield found
+    for process in found.started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    user = found.slurm("id", "-un").strip()
+    found.slurm("scancel", "--user", user)
+    wait_for(lambda: not found.queue())
+    found.slurm("scontrol", "update", f"NodeName={node()}", "State=RESUME")
+
+
+def node():
+    return platform.node().partition(".")[0]
+
+
+@pytest.fixture
+def undisturbed(cluster):
+    """What the slow suite comes to where nothing happens, as (flags, outcomes)."""
+    flags = cluster.suite(SECONDS)
+    other = cluster.world.folder / "alone"
+    process = cluster.start(*flags, "--workers", "2", "--results-dir", str(other), TINY_PACE="0")
+    cluster.ended(process)
+    return flags, cluster.outcomes(other)
+
+
+def test_an_array_of_two_records_what_two_workers_do(cluster):
+    flags = ("--methods", "prior", "based")
+    other = cluster.world.folder / "alone"
+    alone = cluster.start(
+        *(*flags, "--workers", "2", "--results-dir", str(other)),
+        CIMLIC_CACHE=str(cluster.world.folder / "cache two"),
+    )
+    cluster.ended(alone)
+    text = cluster.run(*flags, *JOBS)
+    assert cluster.outcomes() == cluster.outcomes(other) and len(cluster.outcomes()) == 8
+    assert re.search(r"2 job\(s\) submitted: \d+_\[0-1\]", text)
+    assert "0 to run" in cluster.run(*flags, *JOBS) and not cluster.queue()
+
+
+def disturbed(cluster, flags, what):
+    """The outcomes of a run, again with the same command if it says so, to which `what` happens
+    in the middle of a unit."""
+    process = cluster.start(*flags, *JOBS)
+    wait_for(lambda: cluster.computing() and len(cluster.outcomes()) >= 1)
+    what()
+    text, _ = process.communicate(timeout=600)
+    if process.returncode:
+        assert "not finished" in text, f"{text}\n{cluster.logs()}"
+        cluster.run(*flags, *JOBS)
+    return cluster.outcomes()
+
+
+def test_one_task_that_is_cancelled_is_made_up_for(cluster, undisturbed):
+    flags, expected = undisturbed
+
+    def cancel():
+        cluster.slurm("scancel", cluster.running()[0])
+
+    assert disturbed(cluster, flags, cancel) == expected
+
+
+def test_a_job_that_is_requeued_goes_on(cluster, undisturbed):
+    flags, expected = undisturbed
+
+    def requeue():
+        cluster.slurm("scontrol", "requeue", cluster.running()[0])
+
+    assert disturbed(cluster, flags, requeue) == expected
+
+
+def test_a_job_that_is_warned_requeues_itself(cluster, undisturbed):
+    flags, expected = undisturbed
+
+    def warn():
+        cluster.slurm("scancel", "--signal=USR2", cluster.running()[0])
+
+    assert disturbed(cluster, flags, warn) == expected
+    assert "this job is" in cluster.logs()
+
+
+@pytest.mark.parametrize("state", ["DRAIN", "DOWN"])
+def test_a_node_that_goes_and_comes_back(cluster, undisturbed, state):
+    flags, expected = undisturbed
+
+    def away():
+        for now in (state, "RESUME"):
+            change = ("scontrol", "update", f"NodeName={node()}", f"State={now}", "Reason=test")
+            cluster.slurm(*change[: 4 if now == "RESUME" else 5])
+            time.sleep(2)
+
+    assert disturbed(cluster, flags, away) == expected
+
+
+def test_a_time_limit_strikes_and_the_jobs_go_on(cluster):
+    """Of a minute, Slurm's least; with units of a quarter of it there are several jobs' worth."""
+    flags = cluster.suite(15, seeds=6)
+    limit = ("--slurm", "time=1", "signal_delay_s=20")
+    text = cluster.run(*flags, *JOBS, *limit)
+    assert len(cluster.outcomes()) == 6 and "failed" not in text
+    assert "this job is timed-out" in cluster.logs()
+
+
+def test_a_unit_that_is_longer_than_the_limit_is_named(cluster):
+    flags = cluster.suite(600, seeds=1)
+    limit = ("--slurm", "time=1", "signal_delay_s=20")
+    text = cluster.run(*flags, *JOBS, *limit, code=1)
+    assert "TimeoutError: not done in two jobs of 1:00 each" in text
+    assert not cluster.outcomes()
+
+
+def test_detach_then_status_then_report(cluster):
+    flags = cluster.suite(SECONDS, seeds=4)
+    text = cluster.run(*flags, *JOBS, "--detach")
+    assert "to collect: python run_all.py" in text
+    wait_for(lambda: cluster.running())
+    assert re.search(r"job \d+_\d: running for \d+:\d\d, ", cluster.run(*flags, "--status"))
+    wait_for(lambda: not cluster.queue())
+    assert "4 done" in cluster.run(*flags, "--status")
+    cluster.run(*flags, "--report")
+    report = store.paths(cluster.results, "tiny", "miniature").report
+    assert (report / "report.md").is_file()
+
+
+def test_ctrl_c_cancels_the_array(cluster):
+    process = cluster.start(*cluster.suite(SECONDS, seeds=40), *JOBS)
+    wait_for(lambda: cluster.outcomes())
+    process.send_signal(signal.SIGINT)
+    assert "the same command goes on from here" in cluster.ended(process, 130)
+    wait_for(lambda: not cluster.queue(), 60)
+
+
+def test_a_partition_that_is_not_there_is_one_line(cluster):
+    text = cluster.run("--methods", "prior", *JOBS, "--slurm", "partition=gone", code=2)
+    (line,) = (line for line in text.splitlines() if line.startswith("error: "))
+    assert "partition" in line and "Traceback" not in text
