@@ -59,7 +59,7 @@ def outcomes(results):
     return {r["key"]: (r["metrics"], r["per_class_ap"], r["curve"]) for r in found}
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "timed out"
@@ -75,7 +75,7 @@ def slow(world, seconds, seeds):
 
 
 def ended(process, code=0):
-    text, _ = process.communicate(timeout=240)
+    text, _ = process.communicate(timeout=400)
     assert process.returncode == code, text
     return text
 
