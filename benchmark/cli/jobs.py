@@ -61,6 +61,9 @@ def job(
 
     units = tuple(units)
     cache = environment.cache()
+    places = ()
+    if left is not None:
+        places = devices.worker_devices(flags.device, flags.workers, left)
     return Job(
         units=units,
         cache=cache,
@@ -69,7 +72,7 @@ def job(
         plugins=choice.plugins,
         foreign=frozenset(name for name, method in made.known.methods.items() if method.foreign),
         timeout=flags.unit_timeout,
-        devices=left and devices.worker_devices(flags.device, flags.workers, left) or (),
+        devices=places,
         origin=provenance.of_code(),
         shuffle=int.from_bytes(os.urandom(4), "big"),
         **more,

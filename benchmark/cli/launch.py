@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from benchmark.common import errors
+from benchmark.common import environment, errors
 from benchmark.common.errors import InputError
 from benchmark.common.text import one_line
 
@@ -57,15 +57,16 @@ def submit(flags: argparse.Namespace, job: Job) -> Array:
     exclude = launcher.locks_exclude(job.folder.locks)
     if not exclude:
         print(f"locks do not exclude in {job.folder.locks}: {_UNLOCKED}", flush=True)
+    count = min(flags.jobs or 1, len(job.units))
     launch = Launch(
         job=job,
         device=flags.device,
-        workers=flags.workers,
-        count=min(flags.jobs or 1, len(job.units)),
+        workers=flags.workers or launcher.fair_workers(flags.launcher, given, count),
+        count=count,
         limit=given.limit,
         notice=given.notice,
         locks="unsure" if exclude else "none",
-        environment=_OFFLINE,
+        environment=environment.ours() | _OFFLINE,
     )
     folder = launcher.new_folder(job.folder.jobs)
     array = launcher.submit(flags.launcher, launch, given, f"cimlic-{job.suite}", folder)

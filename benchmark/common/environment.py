@@ -77,6 +77,11 @@ def locks() -> str:
     return given
 
 
+def ours() -> dict[str, str]:
+    """The CIMLIC_ variables that are set, for processes on machines that do not inherit them."""
+    return {name: value for name, value in os.environ.items() if name.startswith("CIMLIC_")}
+
+
 def cores() -> int:
     """The cores that this process may use; in a Slurm job no more than Slurm gave it."""
     found = os.cpu_count() or 1

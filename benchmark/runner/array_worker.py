@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import platform
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from submitit.core.utils import DelayedSubmission
 
 PATIENCE = 600.0  # seconds that a job waits for what others compute before it frees its place
+_GRACE = 120  # seconds in which it does nothing, once asked to end
 _EARLY = 60  # seconds by which Slurm may warn too early
 _PLAN, _ARRIVED, _REFUSED = "plan.pkl", "arrived-", "refused-"
 
@@ -69,6 +71,14 @@ def refusals(folder: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+class _Ended(BaseException):
+    """A request to end came."""
+
+
+def _end(number: int, frame: object) -> None:
+    raise _Ended
+
+
 @dataclass
 class ArrayWorker:
     """What a job of an array runs: a call with the job's number.
@@ -81,8 +91,21 @@ class ArrayWorker:
     struck: frozenset[str] = frozenset()
 
     def __call__(self, number: int) -> None:
-        """Compute; returns when nothing is left, or only what others have held on to for long."""
+        """Compute; returns when nothing is left, or only what others have held on to for long.
+
+        A request to end puts back what is being computed at once. By then Slurm has decided what
+        comes next: it requeues the job, or warns it to do so, or takes it away.
+        """
         self.began = time.time()
+        before = signal.signal(signal.SIGTERM, _end)
+        try:
+            self._compute(number)
+        except _Ended:
+            time.sleep(_GRACE)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _compute(self, number: int) -> None:
         try:
             self.launch = self._launch()
             os.environ.update(self.launch.environment, CIMLIC_LOCKS=self.launch.locks)
@@ -106,6 +129,7 @@ class ArrayWorker:
         """
         from submitit.core.utils import DelayedSubmission
 
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         walk = getattr(self, "walk", None)
         struck = self.struck
         if walk is not None and self._is_late():

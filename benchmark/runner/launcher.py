@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmark.common import environment, errors, files, processes
 from benchmark.common.errors import InputError
-from benchmark.runner import slurm_queue
+from benchmark.runner import devices, slurm_queue
 from benchmark.runner.array_worker import ArrayWorker, Launch
 
 LOCAL, SLURM = KINDS = ("local", "slurm")
@@ -117,6 +117,14 @@ def _words(kind: str, found: dict[str, Any], beside: dict[str, Any], limit: int)
         return found | {"time": math.ceil(limit / 60), "additional_parameters": extra | beside}
     taken = ("signal_delay_s", "setup", "gpus_per_node", "stderr_to_stdout")
     return {key: found[key] for key in taken if key in found} | {"timeout_min": limit / 60}
+
+
+def fair_workers(kind: str, given: Parameters, count: int) -> int | None:
+    """The workers of each of so many jobs where they share this machine's cores; None where each
+    sees for itself what Slurm or a GPU gives it."""
+    if kind == SLURM or given.given.get("gpus_per_node"):
+        return None
+    return max(1, min(environment.cores(), devices.MOST_WORKERS) // count)
 
 
 def locks_exclude(folder: Path) -> bool:

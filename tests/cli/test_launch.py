@@ -147,20 +147,25 @@ def holders(world):
     return found
 
 
-def warn(world):
+def warn(world, *before):
     """Send the one job what Slurm sends before it takes the machine away."""
     wait_for(lambda: holders(world))
-    os.kill(holders(world)[0], signal.SIGUSR2)
+    job = holders(world)[0]
+    for number in before:
+        os.kill(job, number)
+        wait_for(lambda: not holders(world))
+    os.kill(job, signal.SIGUSR2)
 
 
-def test_a_job_that_is_warned_goes_on_with_what_is_left(world, start):
+@pytest.mark.parametrize("before", [(), (signal.SIGTERM,)], ids=["warned", "asked to end first"])
+def test_a_job_that_is_warned_goes_on_with_what_is_left(world, start, before):
     flags = slow(world, 300, seeds=2)
     launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1")
     process = start(*flags, *launcher)
     wait_for(lambda: len(world.computed()) == 1)
     plugin = world.folder / "fast.py"
     plugin.write_text(plugin.read_text().replace("time.sleep(", "(lambda seconds: None)("))
-    warn(world)
+    warn(world, *before)
     ended(process)
     assert len(outcomes(world.results)) == 2
     assert world.computed() == ["fit"] * 3  # what it was in the middle of was begun anew

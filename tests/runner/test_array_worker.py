@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import types
 from pathlib import Path
 
@@ -37,7 +38,11 @@ def warned(walk, struck=(), taken=3600.0, limit=3600.0):
     job = ArrayWorker(Path("launch"), frozenset(unit.key for unit in struck))
     job.launch = Launch(None, "cpu", None, 2, limit=limit, notice=90, locks="unsure")
     job.walk, job.began = walk, array_worker.time.time() - taken
-    found = job.checkpoint(1)
+    heard = signal.getsignal(signal.SIGTERM)
+    try:
+        found = job.checkpoint(1)
+    finally:
+        signal.signal(signal.SIGTERM, heard)
     return found and (found.function.struck, found.args)
 
 
