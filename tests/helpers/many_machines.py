@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -96,7 +96,7 @@ def simulate(folder: Path, count: int, machines: int) -> Cost:
     with ExitStack() as patches:
         now = _install(patches, cost)
         walks = [
-            workers.Walk(_of(job, number, machines), Listing(place, {}))
+            workers.Walk(replace(job, share=(number, machines)), Listing(place, {}))
             for number in range(machines)
         ]
         events = [(dice.uniform(0, MEAN), number) for number in range(machines)]
@@ -116,12 +116,6 @@ def simulate(folder: Path, count: int, machines: int) -> Cost:
             elif worker.left:
                 heapq.heappush(events, (worker.rests_until, number))
     return cost
-
-
-def _of(job: Job, number: int, machines: int) -> Job:
-    from dataclasses import replace
-
-    return replace(job, share=(number, machines))
 
 
 def _install(patches: ExitStack, cost: Cost) -> list[float]:

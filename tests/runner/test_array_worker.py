@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.runner import array_worker, schedule
+from benchmark.runner import array_worker, schedule, workers
 from benchmark.runner.array_worker import ArrayWorker, Launch
+from benchmark.runner.job import Job
 from tests.helpers import many_machines
 
 submitit = pytest.importorskip("submitit", reason="the extra [slurm] is not installed")
@@ -93,17 +94,15 @@ def test_shares_are_disjoint_and_the_costly_units_are_dealt_out_evenly():
     assert len({tuple(found[20:]) for found in orders}) == 6
 
 
-def test_a_job_begins_with_what_it_was_told_to(tmp_path, monkeypatch):
-    from benchmark.runner import workers
-    from benchmark.runner.job import Job
-
+def test_a_job_begins_with_what_it_was_told_to(tmp_path):
     units = tuple(many_machines.units(20))
     told = {"share": (0, 2), "first": frozenset({units[7].key})}
     job = Job(units, "s", None, tmp_path, tmp_path, None, **told)
     assert workers._order(job, 0)[0] == units[7]
 
 
-def test_a_plan_or_a_plugin_that_a_machine_cannot_see_is_one_line(tmp_path, capsys):
+def test_a_plan_or_a_plugin_that_a_machine_cannot_see_is_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CIMLIC_LOCKS", "sure")  # a job sets it for its process
     ArrayWorker(tmp_path)(0)
     (line,) = array_worker.refusals(tmp_path)
     assert "plan.pkl: cannot be read on " in line and "all machines share" in line
