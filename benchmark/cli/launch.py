@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ time=04:00:00 "setup=module load cuda"; see docs/cluster.md""",
 }
 _FLAGS = ("jobs", "slurm", "detach")
 _PAUSE = 0.5  # seconds between two looks at whether the jobs have ended
+_UNLOCKED = "each job computes its own share first, and the last units may be computed twice"
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}  # what is to be fetched is fetched where the jobs are submitted
 
 
@@ -74,9 +76,6 @@ def submit(flags: argparse.Namespace, job: Job) -> Array:
     return array
 
 
-_UNLOCKED = "each job computes its own share first, and the last units may be computed twice"
-
-
 def follow(array: Array, units: Collection[Unit], records: RecordStore, jobs: int) -> None:
     """Show progress until all units are settled or no job is left; Ctrl-C cancels the jobs.
 
@@ -93,9 +92,12 @@ def follow(array: Array, units: Collection[Unit], records: RecordStore, jobs: in
         array.cancel()
         raise
     array.cancel(queued=True)  # nothing is left for them to do
-    if refused := array_worker.refusals(array.folder):
+    refused = array_worker.refusals(array.folder)
+    if refused and not all(map(records.settled, units)):
         raise InputError(refused[0])
-    if not array_worker.arrivals(array.folder):
+    for line in refused:
+        print(f"warning: a job could not take part: {line}", file=sys.stderr)
+    if not refused and not array_worker.arrivals(array.folder):
         reason = "no job could begin, or see this folder"
         remedy = "name a --results-dir on a disk that all machines share; logs, if any, are there"
         raise InputError(f"{array.folder}: {reason}; {remedy}")

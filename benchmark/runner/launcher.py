@@ -28,7 +28,7 @@ from benchmark.common.errors import InputError
 from benchmark.runner import devices, slurm_queue
 from benchmark.runner.array_worker import ArrayWorker, Launch
 
-LOCAL, SLURM = KINDS = ("local", "slurm")
+LOCAL, SLURM = "local", "slurm"
 _LISTS = ("setup", "teardown", "srun_args")  # a key that is given again adds a line
 _SBATCH = (  # of sbatch's options those that submitit does not know, handed on as they are
     *("reservation", "licenses", "begin", "deadline", "prefer", "hint", "nice", "tmp", "mincpus"),

@@ -28,6 +28,9 @@ EMPTY = """\
 --episodes ""
 --workers ""
 --device ""
+--launcher ""
+--launcher local --jobs ""
+--launcher local --slurm ""
 --results-dir ""
 --results-dir=
 --backbone ""

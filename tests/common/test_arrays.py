@@ -162,3 +162,17 @@ def test_a_really_full_disk_does_not_kill_the_process(tmp_path):
     )
     assert done.returncode == 0 and done.stdout.startswith("disk full:"), done
     assert done.stdout.endswith("[]\n")
+
+
+def test_of_two_that_build_one_array_at_once_the_first_stays(tmp_path):
+    """As where no lock keeps them apart: whoever reads it goes on reading the same file."""
+    path = tmp_path / "a.npy"
+    with arrays.building(path, (4,), np.float32) as late:
+        late[:2] = 1  # half
+        with arrays.building(path, (4,), np.float32) as early:
+            early[:] = 1
+        assert arrays.is_whole(path)
+        read, inode = arrays.opened(path), path.stat().st_ino
+        late[2:] = 1
+    assert arrays.is_whole(path) and path.stat().st_ino == inode and read.all()
+    assert list(tmp_path.iterdir()) == [path]
