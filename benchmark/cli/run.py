@@ -174,7 +174,6 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     from benchmark.cli import status
     from benchmark.common import files
     from benchmark.records import store
-    from benchmark.runner import schedule
 
     jobs.check_folders(folder, flags.results_dir, lockable=flags.launcher is None)
     stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
@@ -186,27 +185,9 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     left = [unit for key, unit in units.items() if key not in records.done]
     print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
     if left:
-        about = {
-            "suite": made.suite.name,
-            "folder": folder,
-            "stale": stale,
-            "oracle": flags.oracle,
-            "plain": flags.plain,
-            "costs": schedule.known([folder, _reference(made)]),
-        }
-        if flags.launcher is None:
-            from benchmark.runner import workers
-
-            job = jobs.job(flags, choice, made, units.values(), len(left), **about)
-            print(devices.named(job.devices), flush=True)
-            records = workers.run(job)
-        else:
-            about["stale"] = stale | records.uncounted(left)
-            array = launch.submit(flags, jobs.job(flags, choice, made, left, None, **about))
-            if flags.detach:
-                print(launch.advice(flags, parser()))
-                return 0
-            launch.follow(array, units.values(), records, flags.jobs or 1)
+        records = _computed(flags, choice, made, records, list(units.values()), left)
+        if records is None:
+            return 0
     lines, wrong = status.unfinished(made.units, records)
     del records
     everything = store.RecordStore(folder)  # the report also shows what no flag asks for
@@ -217,6 +198,38 @@ def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsF
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
+
+
+def _computed(
+    flags: argparse.Namespace,
+    choice: Choice,
+    made: Plan,
+    records: RecordStore,
+    units: list[Unit],
+    left: list[Unit],
+) -> RecordStore | None:
+    """The records once no unit is `left` that can be done; None where detached jobs go on."""
+    from benchmark.runner import schedule, workers
+
+    about = {
+        "suite": made.suite.name,
+        "folder": records.folder,
+        "oracle": flags.oracle,
+        "plain": flags.plain,
+        "costs": schedule.known([records.folder, _reference(made)]),
+    }
+    if flags.launcher is None:
+        about["stale"] = records.stale
+        job = jobs.job(flags, choice, made, units, len(left), **about)
+        print(devices.named(job.devices), flush=True)
+        return workers.run(job)
+    about["stale"] = {**records.stale, **records.uncounted(left)}
+    array = launch.submit(flags, jobs.job(flags, choice, made, left, None, **about))
+    if flags.detach:
+        print(launch.advice(flags, parser()))
+        return None
+    launch.follow(array, units, records, flags.jobs or 1)
+    return records
 
 
 def _report(
