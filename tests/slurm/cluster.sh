@@ -56,6 +56,7 @@ SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_min_interval=100000,bf_interval=1
@@ -71,7 +72,11 @@ MailProg=/bin/true
 NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=60 OverSubscribe=NO State=UP
 CONF
-echo "CgroupPlugin=disabled" >"$folder/cgroup.conf"
+# From 23.11 on slurmd looks for cgroups unless told not to; before, it does not know the word.
+version=$(slurmctld -V | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
+if [ "$(printf '%s\n' 23.11 "$version" | sort -V | head -n 1)" = 23.11 ]; then
+    echo "CgroupPlugin=disabled" >"$folder/cgroup.conf"
+fi
 slurmctld -c
 wait_until 30 scontrol ping
 slurmd -c
