@@ -52,7 +52,7 @@ def check(flags: argparse.Namespace) -> None:
 def submit(flags: argparse.Namespace, job: Job) -> Array:
     """Submit an array of jobs that compute the job's units, no more of them than units."""
     from benchmark.runner import launcher
-    from benchmark.runner.array_worker import Launch
+    from benchmark.runner.launch_file import Launch
 
     launcher.check_there(flags.launcher)
     given = launcher.parameters(flags.launcher, flags.slurm or ())

@@ -121,7 +121,7 @@ class FeatureStore:
         if kind == "global":
             return self._write(paths, images, augment, view)
         path = self._feature_path(images, "global", augment, view)
-        with files.claimed(_lock_of(path)) as mine:
+        with files.claimed(_lock_of(path), or_lease=True) as mine:
             if mine and _is_vacant(path):
                 paths["global"] = path
             self._write(paths, images, augment, view)

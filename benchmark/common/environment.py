@@ -69,7 +69,8 @@ def locks() -> str:
 
     "sure" (the default)   whoever holds a lock has what it is for to himself
     "unsure"               locks are taken, but no fresh file of others is cleared away for it
-    "none"                 none is taken: work may be done twice, but each result appears whole
+    "none"                 none is taken: a unit may be computed twice, but each result appears
+                           whole; what is built for the cache is kept apart by leases
     """
     given = os.environ.get("CIMLIC_LOCKS", LOCKS[0])
     if given not in LOCKS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import inspect
 import os
 import stat
 import time
@@ -25,6 +24,7 @@ from benchmark.common.errors import DiskFull, InputError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the disk's, the user's, the process's end
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}  # some network disks
 _ABANDONED = 3600  # seconds without a write after which a temporary file is nobody's
+_LEASE = 120  # seconds
 
 _AT_ONCE = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 
@@ -201,31 +201,31 @@ def check_lockable(folder: Path) -> None:
 def lock(path: Path) -> contextlib.AbstractContextManager:
     """A file lock, not yet taken; never a mere mark that a killed process would leave behind.
 
-    It locks nothing where `environment.locks` says so.
+    Where `environment.locks` says that none excludes, a lease takes its place: a mark beside it
+    that its holder renews, and that counts no longer once it was seen unchanged for _LEASE seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if environment.locks() == "none":
-        return contextlib.nullcontext()
-    known = inspect.signature(filelock.FileLock.__init__).parameters
-    hard = {"fallback_to_soft": False} if "fallback_to_soft" in known else {}
-    return filelock.FileLock(str(path), **hard)
+        return filelock.SoftFileLease(path.with_suffix(".lease"), lease_duration=_LEASE)
+    return filelock.FileLock(path, fallback_to_soft=False)
 
 
 @contextlib.contextmanager
-def claimed(path: Path) -> Iterator[bool]:
+def claimed(path: Path, or_lease: bool = False) -> Iterator[bool]:
     """Whether this process got the lock file at once; it is held until the end of the block.
 
-    Always so where `environment.locks` says "none". InputError where another account's lock file or
-    folder keeps this one out.
+    Where `environment.locks` says "none", everybody gets it; with `or_lease`, who gets the lease in
+    its place, for which it waits so long that a dead holder's has ended. InputError where another
+    account's lock file or folder keeps this one out.
     """
-    if environment.locks() == "none":
-        with lock(path):
-            yield True
+    lease = environment.locks() == "none"
+    if lease and not or_lease:
+        yield True
         return
     try:
         held = lock(path)
         with room(path.parent):
-            held.acquire(timeout=0)
+            held.acquire(timeout=1.5 * _LEASE if lease else 0)
     except filelock.Timeout:
         yield False
         return

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import platform
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ from benchmark.common import files
 from benchmark.common.errors import InputError
 from benchmark.records import provenance
 from benchmark.records.listing import Listing
-from benchmark.runner import devices
+from benchmark.runner import devices, launch_file
 from benchmark.runner.job import Job
 from benchmark.runner.progress import clock
 from benchmark.runner.workers import Walk
@@ -29,35 +27,7 @@ if TYPE_CHECKING:
 PATIENCE = 600.0  # seconds that a job waits for what others compute before it frees its place
 _GRACE = 120  # seconds in which it does nothing, once asked to end
 _EARLY = 60  # seconds by which Slurm may warn too early
-_PLAN, _ARRIVED, _REFUSED = "plan.pkl", "arrived-", "refused-"
-
-
-@dataclass(frozen=True)
-class Launch:
-    """What all jobs of an array are told.
-
-    job      its units have no record yet; which devices there are, each machine sees for itself
-    device   as --device has it
-    workers  as --workers has it
-    count    how many jobs there are
-    limit    seconds that a job may take
-    notice   seconds before that at which a job is warned
-    locks    how far locks are relied on, see `environment.locks`
-    """
-
-    job: Job
-    device: str
-    workers: int | None
-    count: int
-    limit: float
-    notice: float
-    locks: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def write(self, folder: Path) -> None:
-        """Put it where the jobs look for it."""
-        with files.atomic(folder / _PLAN) as temporary:
-            temporary.write_bytes(pickle.dumps(self))
+_ARRIVED, _REFUSED = "arrived-", "refused-"
 
 
 def arrivals(folder: Path) -> list[str]:
@@ -107,7 +77,7 @@ class ArrayWorker:
 
     def _compute(self, number: int) -> None:
         try:
-            self.launch = self._launch()
+            self.launch = launch_file.read(self.folder)
             os.environ.update(self.launch.environment, CIMLIC_LOCKS=self.launch.locks)
             job = self._job(number)
             here = f"{devices.named(job.devices)} of {platform.node()}"
@@ -149,14 +119,6 @@ class ArrayWorker:
     def _too_long(self) -> str:
         remedy = "give jobs a longer limit (--slurm time=)"
         return f"not done in two jobs of {clock(self.launch.limit)} each; {remedy}"
-
-    def _launch(self) -> Launch:
-        try:
-            return pickle.loads((self.folder / _PLAN).read_bytes())
-        except OSError as error:
-            reason = f"cannot be read on {platform.node()} ({error.strerror or error})"
-            remedy = "name a --results-dir on a disk that all machines share"
-            raise InputError(f"{self.folder / _PLAN}: {reason}; {remedy}") from None
 
     def _job(self, number: int) -> Job:
         """The launch's job as this machine computes it."""

@@ -91,7 +91,7 @@ def fetch(
     path = folder / f"{name}.safetensors"
     found = _found(path, stale)
     if found is None:
-        with files.claimed(path.with_suffix(".lock")) as mine:
+        with files.claimed(path.with_suffix(".lock"), or_lease=True) as mine:
             if not mine:
                 raise Busy
             found = _found(path, stale)

@@ -25,8 +25,9 @@ from typing import Any
 
 from benchmark.common import environment, errors, files, processes
 from benchmark.common.errors import InputError
-from benchmark.runner import devices, slurm_queue
-from benchmark.runner.array_worker import ArrayWorker, Launch
+from benchmark.runner import devices, launch_file, slurm_queue
+from benchmark.runner.array_worker import ArrayWorker
+from benchmark.runner.launch_file import Launch
 
 LOCAL, SLURM = "local", "slurm"
 _LISTS = ("setup", "teardown", "srun_args")  # a key that is given again adds a line
@@ -203,7 +204,7 @@ def submit(kind: str, launch: Launch, given: Parameters, name: str, folder: Path
     name     of the jobs, in Slurm's queue
     folder   an empty one on a disk that all machines share
     """
-    launch.write(folder)
+    launch_file.write(launch, folder)
     try:
         executor = _executor(kind, folder, given.given, name, launch.count)
         with _output_to(folder / "submission.log"):

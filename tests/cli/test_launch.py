@@ -108,6 +108,15 @@ def test_without_locks_nothing_is_lost_and_at_most_the_last_units_are_done_twice
     assert 10 <= len(world.computed()) <= 10 + 2
 
 
+def test_without_locks_what_is_built_for_the_cache_is_still_built_once(world, start):
+    flags = ("--methods", "based")
+    launcher = ("--launcher", "local", "--jobs", "4", "--workers", "1")
+    ended(start(*flags, *launcher, CIMLIC_LOCKS="none"))
+    assert world.computed().count("base") == 1 and len(outcomes(world.results)) == 4
+    cache = world.folder / "cache"
+    assert not [*cache.rglob("*.lease"), *cache.rglob("*.tmp")]
+
+
 def test_detached_jobs_go_on_and_are_collected_by_the_commands_that_it_names(world, start):
     flags = slow(world, 0.2, seeds=4)
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--detach")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import filelock
 import pytest
 
-from benchmark.common import files
+from benchmark.common import files, processes
 from benchmark.common.errors import InputError
 from benchmark.runner import launcher
 
@@ -77,6 +78,28 @@ def test_locks_that_are_not_relied_on_are_not_taken(tmp_path, monkeypatch):
     monkeypatch.setenv("CIMLIC_LOCKS", "some")
     with pytest.raises(InputError, match="CIMLIC_LOCKS 'some': must be one of sure"):
         files.lock(path)
+
+
+def test_where_nothing_locks_a_lease_keeps_others_from_what_is_being_built(tmp_path, monkeypatch):
+    """Until its holder lets go, or is dead on a machine that cannot be asked."""
+    monkeypatch.setenv("CIMLIC_LOCKS", "none")
+    monkeypatch.setattr(files, "_LEASE", 0.4)
+    path, mark = tmp_path / "a.lock", tmp_path / "a.lease"
+    with files.lock(path):
+        text = mark.read_text()
+        with processes.pool(1) as pool:
+            assert pool.submit(_claimed_anyway, path, 0.4).result() is False
+    assert not mark.exists()
+    mark.write_text(text.replace(f"host={socket.gethostname()}", "host=elsewhere"))
+    with files.claimed(path, or_lease=True) as mine:
+        assert mine
+
+
+def _claimed_anyway(path, lease):
+    """Whether another process gets it, which waits longer than a lease lasts."""
+    files._LEASE = lease
+    with files.claimed(path, or_lease=True) as mine:
+        return mine
 
 
 def test_whether_a_lock_keeps_another_process_out_is_tried(tmp_path, monkeypatch):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import signal
-import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmark.runner import array_worker, schedule, workers
-from benchmark.runner.array_worker import ArrayWorker, Launch
+from benchmark.clip.backbone import Backbone
+from benchmark.common.errors import InputError
+from benchmark.records.store import ResultsFolder
+from benchmark.runner import array_worker, launch_file, schedule, workers
+from benchmark.runner.array_worker import ArrayWorker
 from benchmark.runner.job import Job
+from benchmark.runner.launch_file import Launch
 from tests.helpers import many_machines
 
 submitit = pytest.importorskip("submitit", reason="the extra [slurm] is not installed")
@@ -101,14 +105,52 @@ def test_a_job_begins_with_what_it_was_told_to(tmp_path):
     assert workers._order(job, 0)[0] == units[7]
 
 
+def planned(folder, **more):
+    """A job of ten units, as a command plans it for other machines."""
+    units = tuple(
+        replace(unit, hyperparameters=(("betas", (0.9, 0.98)), ("rate", 1e-3)))
+        for unit in many_machines.units(10)
+    )
+    clip = Backbone("RN50:random", "RN50", folder / "weights", "f" * 64, (0.5, 0.4, 0.3))
+    place, costs = ResultsFolder(folder), {schedule.name(unit): 1.5 for unit in units}
+    return Job(units, "s", place, folder, folder, clip, devices=(), costs=costs, **more)
+
+
+def test_a_launch_is_the_same_when_read_again(tmp_path):
+    more = {"plugins": (tmp_path / "x.py",), "foreign": frozenset("ab"), "stale": {"r.json": 7}}
+    launch = Launch(planned(tmp_path, **more), "auto", 2, 3, 60.0, 9.0, "none", {"CIMLIC_X": "y"})
+    launch_file.write(launch, tmp_path)
+    read = launch_file.read(tmp_path)
+    assert replace(read, job=None) == replace(launch, job=None)
+    assert replace(read.job, devices=()) == launch.job
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"rate", 0.001', '"rate", 0.002', "another key for voc-lt method 0 seed 0"),
+        ('"shuffle"', '"shuffled"', "unexpected keyword"),
+        ('"units"', '"unit', "no plan of this version"),
+        ("{", "[", "no plan of this version"),
+    ],
+)
+def test_a_plan_that_is_damaged_or_of_other_code_is_one_line(tmp_path, old, new, reason):
+    launch_file.write(Launch(planned(tmp_path), "cpu", None, 1, 60.0, 9.0, "none"), tmp_path)
+    path = tmp_path / launch_file.NAME
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=reason) as caught:
+        launch_file.read(tmp_path)
+    assert "submit the jobs anew" in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_a_plan_or_a_plugin_that_a_machine_cannot_see_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CIMLIC_LOCKS", "sure")  # a job sets it for its process
     ArrayWorker(tmp_path)(0)
     (line,) = array_worker.refusals(tmp_path)
-    assert "plan.pkl: cannot be read on " in line and "all machines share" in line
+    assert "plan.json: cannot be read on " in line and "all machines share" in line
     assert array_worker.arrivals(tmp_path) == []
-    job = types.SimpleNamespace(plugins=(tmp_path / "gone.py",), root=tmp_path)
-    Launch(job, "cpu", None, 1, 60.0, 9.0, "unsure").write(tmp_path)
+    job = planned(tmp_path, plugins=(tmp_path / "gone.py",))
+    launch_file.write(Launch(job, "cpu", None, 1, 60.0, 9.0, "unsure"), tmp_path)
     ArrayWorker(tmp_path)(0)
     (line,) = array_worker.refusals(tmp_path)
     assert "gone.py: not there on " in line and capsys.readouterr().err.count("error: ") == 2
