@@ -86,12 +86,14 @@ def follow(array: Array, units: Collection[Unit], records: RecordStore, jobs: in
 
     try:
         with Progress(units, records, jobs, beside=array.text):
-            while array.is_alive() and not all(map(records.settled, units)):
+            while array.is_alive() and not all(map(records.settled, units)) and not array.stuck:
                 time.sleep(_PAUSE)
     except KeyboardInterrupt:
         array.cancel()
         raise
     array.cancel(queued=True)  # nothing is left for them to do
+    if array.stuck and not all(map(records.settled, units)):
+        raise InputError(f"--launcher slurm: jobs wait in vain ({array.stuck}); mend --slurm")
     refused = array_worker.refusals(array.folder)
     if refused and not all(map(records.settled, units)):
         raise InputError(refused[0])

@@ -15,7 +15,7 @@ from benchmark.suites import load
 from benchmark.suites.plan import Plan
 from benchmark.suites.unit import Unit
 
-UNKNOWN = "perhaps running"  # where another account's lock file cannot be looked into
+UNKNOWN = "perhaps running"  # by another account's lock file, or where there are no locks
 STATES = ("done", "skipped", "running", UNKNOWN, "failed", "missing")
 
 
@@ -25,11 +25,19 @@ def states(units: Sequence[Unit], records: store.RecordStore) -> dict[str, str]:
     for unit in units:
         if unit.key in records.done:
             found[unit.key] = records.done[unit.key]["status"]
-        elif (claimed := files.is_claimed(records.folder.claim(unit))) is not False:
-            found[unit.key] = "running" if claimed else UNKNOWN
         else:
-            found[unit.key] = "failed" if unit.key in records.failed else "missing"
+            usual = "failed" if unit.key in records.failed else "missing"
+            found[unit.key] = _computing(records.folder, unit) or usual
     return found
+
+
+def _computing(folder: store.ResultsFolder, unit: Unit) -> str | None:
+    """`running`, UNKNOWN or None."""
+    lock = folder.claim(unit)
+    claimed = files.is_claimed(lock)
+    if claimed is None or (not lock.exists() and folder.holder(unit)):
+        return UNKNOWN  # without a lock, a killed process too has left word that it computes
+    return "running" if claimed else None
 
 
 def status(plan: Plan, records: store.RecordStore) -> str:
@@ -49,17 +57,18 @@ def status(plan: Plan, records: store.RecordStore) -> str:
         "",
         *aligned(rows),
     ]
-    running = [unit for unit in plan.units if state[unit.key] == "running"]
-    lines += ["", "running:"] if running else []
-    lines += [f"  {unit.text}: {_holder(records.folder, unit)}" for unit in running]
+    for name in ("running", UNKNOWN):
+        these = [unit for unit in plan.units if state[unit.key] == name]
+        lines += ["", f"{name}:"] if these else []
+        lines += [f"  {unit.text}: {_holder(records.folder, unit)}" for unit in these]
     failed = [unit for unit in plan.units if state[unit.key] == "failed"]
     lines += ["", "failed, tried again by the next run:"] if failed else []
     for unit in failed:
         lines.append(f"  {unit.text}: {one_line(records.failed[unit.key].get('error'))}")
         lines.append(f"    traceback: {records.folder.error(unit)}")
     locks = f"locks: {files.lock_kind()} in {records.folder.locks}"
-    if UNKNOWN in state.values():
-        locks += f"; {UNKNOWN}: only {_owners(plan.units, state, records.folder)} can tell"
+    if owners := _owners(plan.units, state, records.folder):
+        locks += f"; {UNKNOWN}: only {owners} can tell"
     return "\n".join([*lines, "", locks])
 
 
@@ -74,8 +83,8 @@ def _holder(folder: store.ResultsFolder, unit: Unit) -> str:
 
 def _owners(units: Sequence[Unit], state: Mapping[str, str], folder: store.ResultsFolder) -> str:
     """Whose the lock files are that leave it unknown whether units are running."""
-    unknown = [unit for unit in units if state[unit.key] == UNKNOWN]
-    return ", ".join(sorted({files.owner(folder.claim(unit)) for unit in unknown}))
+    unknown = [folder.claim(unit) for unit in units if state[unit.key] == UNKNOWN]
+    return ", ".join(sorted({files.owner(lock) for lock in unknown if lock.exists()}))
 
 
 def _cell(counts: Counter | None) -> str:

@@ -146,6 +146,7 @@ class Array:
 
     folder   of the launch: what the jobs are told, their logs
     ids      as Slurm has them; of processes their numbers
+    stuck    what all that is left waits for in vain, as Slurm calls it
     """
 
     kind: str
@@ -153,6 +154,7 @@ class Array:
     ids: tuple[str, ...]
     jobs: Sequence[Any] = ()  # submitit's, of who submitted them
     states: Counter[str] = field(default_factory=Counter)
+    stuck: str | None = None
     _asked: float = -math.inf
 
     def is_alive(self, every: float = 10.0) -> bool:
@@ -167,6 +169,8 @@ class Array:
             found = slurm_queue.queued(self.ids)
             if found is not None:
                 self.states = Counter(job.state.lower() for job in found)
+                in_vain = all(job.is_hopeless for job in found)
+                self.stuck = found[0].place.strip("()") if found and in_vain else None
             elif not self.states:
                 self.states["out of sight"] = len(self.ids)
         return self.states.total() > 0

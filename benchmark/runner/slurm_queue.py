@@ -9,6 +9,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _GONE = "Invalid job id"  # what squeue says of jobs that ended minutes ago
+_NEVER = (
+    "BadConstraints",
+    "PartitionTimeLimit",
+    "PartitionNodeLimit",
+    "InvalidAccount",
+    "InvalidQOS",
+)
 _SECONDS = 60  # after which a controller that does not answer counts as out of reach
 
 
@@ -20,6 +27,11 @@ class Queued(NamedTuple):
     state: str
     elapsed: str
     place: str
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it waits in vain, such as for more time than its partition gives."""
+        return self.state == "PENDING" and self.place.strip("()") in _NEVER
 
 
 def is_there() -> bool:

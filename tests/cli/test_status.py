@@ -101,7 +101,7 @@ def test_who_computes_a_unit_since_when(world):
     made = plan.make(
         plan.Choice(str(world.folder / "tiny.yaml"), plugins=(world.folder / "fast.py",))
     )
-    first, second, *_ = made.units
+    first, second, third, *_ = (unit for unit in made.units if unit.label == "prior")
     with files.claimed(folder.claim(first)), files.claimed(folder.claim(second)):
         with folder.held(first):
             out = world.run("--methods", "prior", "--status")[1]
@@ -110,3 +110,6 @@ def test_who_computes_a_unit_since_when(world):
         folder.claim(second).with_suffix(".json").write_text('{"host": [')
         assert f"{second.text}: by whom" in world.run("--methods", "prior", "--status")[1]
     assert "running" not in world.run("--methods", "prior", "--status")[1]
+    with folder.held(third):  # and no lock: on a disk that has none
+        out = world.run("--methods", "prior", "--status")[1]
+    assert "1 perhaps running" in out and f"{third.text}: {about}" in out and "can tell" not in out

@@ -44,3 +44,9 @@ def test_a_controller_that_does_not_answer_is_no_empty_queue(tmp_path, monkeypat
 def test_without_squeue_nothing_is_known(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert queued(["7"]) is None
+
+
+def test_what_waits_in_vain_is_told_from_what_waits_its_turn():
+    waiting = [Queued("7_0", "PENDING", "0:00", f"({why})") for why in ("Priority", "InvalidQOS")]
+    assert [job.is_hopeless for job in waiting] == [False, True]
+    assert not Queued("7_1", "RUNNING", "1:02", "InvalidQOS").is_hopeless  # a node of that name

@@ -64,13 +64,14 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 JobRequeue=1
-ReturnToService=2
+ReturnToService=1
 KillWait=5
 MinJobAge=30
 SlurmdTimeout=300
 MailProg=/bin/true
 NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
-PartitionName=test Nodes=ALL Default=YES MaxTime=60 OverSubscribe=NO State=UP
+PartitionName=test Nodes=ALL Default=YES MaxTime=1-0 OverSubscribe=NO State=UP
+PartitionName=short Nodes=ALL MaxTime=1 OverSubscribe=NO State=UP
 CONF
 # From 23.11 on slurmd looks for cgroups unless told not to; before, it does not know the word.
 version=$(slurmctld -V | grep -oE '[0-9]+\.[0-9]+' | head -n 1)

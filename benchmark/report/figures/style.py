@@ -149,7 +149,7 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     """
     figure.set_dpi(160)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     figure.set_layout_engine(None)  # what it arranged stays
     part = figure.get_tightbbox(renderer).padded(0.15)
     out = {}
