@@ -11,6 +11,7 @@ from benchmark.clip import image_features as clip_features
 from benchmark.clip import pretrained
 from benchmark.common import identity
 from benchmark.common.errors import InputError
+from benchmark.data.preprocessing import RAW
 from benchmark.method import Run
 
 NAMES = ("clip", "imagenet", "imagenet-random")
@@ -89,11 +90,11 @@ class ImageNetStudent(nn.Module):
         mean, std = (
             torch.tensor(self.tower.default_cfg[key]).view(3, 1, 1) for key in ("mean", "std")
         )
-        clip_mean, clip_std = clip.mean.cpu(), clip.std.cpu()
-        if not run.preprocess.normalise:
-            mean, std = clip_mean, clip_std
-        self.register_buffer("factor", clip_std / std, persistent=False)
-        self.register_buffer("shift", (clip_mean - mean) / std, persistent=False)
+        own_mean, own_std = run.preprocess.statistics(clip.mean.cpu(), clip.std.cpu())
+        if run.preprocess.colours == RAW:
+            mean, std = own_mean, own_std
+        self.register_buffer("factor", own_std / std, persistent=False)
+        self.register_buffer("shift", (own_mean - mean) / std, persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embedded class token (N, D) and patch tokens (N, L, D)."""

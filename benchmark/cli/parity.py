@@ -31,16 +31,16 @@ def _compare(flags: argparse.Namespace) -> int:
     from benchmark.diagnostics.parity.vectors import Vectors
 
     vectors = [Vectors(flags.folder, name) for name in compare.FILES]
-    errors = []
+    errors, beyond = [], 0
     for found in vectors:
         print(found.path.name)
         for item in compare.items(found):
             errors.append(item.error)
-            verdict = "ok" if item.error <= flags.tolerance else "EXCEEDS"
-            print(f"  {item.name:<58}{item.error:9.1e}  {verdict}", flush=True)
+            ok = item.error <= item.tolerance(flags.tolerance)
+            beyond += not ok
+            print(f"  {item.name:<58}{item.error:9.1e}  {'ok' if ok else 'EXCEEDS'}", flush=True)
         if found.unread:
             print(f"  not compared, as not known: {', '.join(sorted(found.unread))}")
-    beyond = sum(error > flags.tolerance for error in errors)
     print(
         f"{len(errors)} items, largest relative error {max(errors):.1e}; "
         f"{beyond or 'none'} beyond the tolerance {flags.tolerance:g}"

@@ -75,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
 
 _FIRST = "Run a benchmark suite: every method on every task, then tables and figures."
 _BACKBONE = "an open_clip model: NAME:TAG, NAME:/weights, NAME:random or local-dir:DIR"
-_PREPROCESS = "clip or square, with -raw and -SIZE (square-raw-448), for all methods alike"
+_PREPROCESS = (
+    "clip or square, with -raw or -imagenet and -SIZE (square-raw-448), for all methods alike"
+)
 _PRECISION = """float32 (default); bf16 trains under autocast; half-features keeps local features in
 float16 on disk; bf16+half-features. Part of what a unit is, as --preprocess"""
 _ORACLE = """also evaluate each epoch on the test images and record the best beside the last, which

@@ -19,7 +19,7 @@ from benchmark.clip.image_features import LOCAL_KINDS, image_features
 from benchmark.clip.model import Clip
 from benchmark.common import arrays, files
 from benchmark.common.device import to_device
-from benchmark.data import augmentation
+from benchmark.data import augmentation, preprocessing
 from benchmark.data.image_loader import Loader
 from benchmark.data.images import ImageList
 from benchmark.data.preprocessing import CLIP, Preprocessing
@@ -84,7 +84,8 @@ class FeatureStore:
         return found if found.dtype == np.float32 else _Widened(found)
 
     def _feature_path(self, images: ImageList, kind: str, augment: str, view: int) -> Path:
-        backbone, scaling = self.clip.backbone, "" if self.preprocess.normalise else "raw"
+        backbone, colours = self.clip.backbone, self.preprocess.colours
+        scaling = "" if colours == preprocessing.OWN else colours
         seen = self.preprocess.identity(self.clip.image_size)
         drawn = [] if augment == "none" else [augment, str(view)]
         weights = (backbone.name, backbone.weights_sha256)

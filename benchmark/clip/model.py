@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmark.clip.backbone import Backbone
 
-_OWN = "train a copy of the image tower (Clip.student) instead"
+_OWN = "train a copy (Clip.student, Clip.trainable) instead"
 
 
 class Clip:
@@ -69,6 +69,11 @@ class Clip:
     def student(self) -> nn.Module:
         """A trainable copy of the image tower; the frozen one is not touched."""
         return copy.deepcopy(self.visual).requires_grad_(True)
+
+    def trainable(self) -> nn.Module:
+        """A trainable copy of the whole model, in eval mode: `visual` is its image tower,
+        `prompts.tower_of` its text tower, `logit_scale` the logarithm of the scale."""
+        return copy.deepcopy(self.model).requires_grad_(True)
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Texts through a frozen, causal text tower: exactly, without work that no result depends on."""
+"""Texts through a causal text tower: exactly, without work that no result depends on."""
 
 from __future__ import annotations
 
@@ -85,6 +85,21 @@ def features_at_end(tower: nn.Module, prefix: Tensor, runs: Runs) -> Tensor:
         x = _residual(block, x, torch.cat([own, mixed], dim=1))
     ends = _last_block(last, x, seen, packing)
     return tower.ln_final(ends) @ tower.text_projection
+
+
+def text_features(tower: nn.Module, tokens: Tensor) -> Tensor:
+    """Text features (P, D), not normalised, of the tokens (P, L) of P whole texts, in one pass.
+
+    What all of them begin with is computed once. Gradients flow to the tower, where it is trained.
+    """
+    device, embedded = tower.positional_embedding.device, tower.token_embedding
+    lengths = (tokens.argmax(dim=1) + 1).tolist()  # EOS has the highest id
+    differ = (tokens != tokens[0]).any(dim=0).nonzero().flatten().tolist()
+    seen = min([*differ[:1], min(lengths) - 1])  # at least EOS is a text's own
+    tails = torch.cat([row[seen:n] for row, n in zip(tokens, lengths, strict=True)])
+    prefix, tails = (embedded(ids[None].to(device)) for ids in (tokens[0, :seen], tails))
+    packing = Packing([n - seen for n in lengths], device)
+    return features_at_end(tower, prefix, Runs(tower, tails, packing, seen))[0]
 
 
 def _last_block(block: nn.Module, x: Tensor, seen: int, packing: Packing) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.clip.model import Clip
 from benchmark.clip.observe import observed
-from benchmark.clip.packing import Packing, Runs, features_at_end
+from benchmark.clip.packing import Packing, Runs, features_at_end, text_features
 from benchmark.common.errors import InputError
 
 
@@ -28,14 +28,7 @@ def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Te
     prompts = [template.format(words(name)) for name in class_names]
     if clip.plain_text:
         return clip.encode_text(prompts)
-    tower, tokens = tower_of(clip.model), clip.tokenizer(prompts)
-    lengths = (tokens.argmax(dim=1) + 1).tolist()  # EOS has the highest id
-    differ = (tokens != tokens[0]).any(dim=0).nonzero()
-    seen = min([*differ.flatten().tolist()[:1], min(lengths) - 1])  # at least EOS is a class's own
-    rows = tower.token_embedding(tokens.to(clip.device))
-    packing = Packing([n - seen for n in lengths], clip.device)
-    tails = torch.cat([row[seen:n] for row, n in zip(rows, lengths, strict=True)])
-    return features_at_end(tower, rows[:1, :seen], Runs(tower, tails[None], packing, seen))[0]
+    return text_features(tower_of(clip.model), clip.tokenizer(prompts))
 
 
 def template_features(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:

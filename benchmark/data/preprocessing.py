@@ -17,8 +17,14 @@ from benchmark.common.errors import InputError, unknown
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NAME = re.compile(r"(clip|square)(-raw)?(?:-([1-9]\d*))?(-raw)?")
-_EXAMPLES = ("clip", "clip-raw", "clip-448", "square", "square-raw", "square-448", "square-raw-448")
+OWN, RAW, IMAGENET = "own", "raw", "imagenet"
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision has them
+_COLOURS = f"(-{RAW}|-{IMAGENET})?"
+_NAME = re.compile(rf"(clip|square){_COLOURS}(?:-([1-9]\d*))?{_COLOURS}")
+_EXAMPLES = (
+    *("clip", "clip-raw", "clip-448", "square", "square-raw", "square-448", "square-raw-448"),
+    *("square-imagenet", "square-imagenet-448"),
+)
 _SIZES = (16, 4096)  # smaller ones show nothing, larger ones are typing errors
 _UNREADABLE = (OSError, SyntaxError, ValueError, IndexError, struct.error)  # PIL's kinds
 
@@ -27,21 +33,23 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, IndexError, struct.error)  # PI
 class Preprocessing:
     """How a picture becomes the image tower's input.
 
-    fit        "crop": the short side to `size` (bicubic), then the centre, as CLIP is tested;
-               "square": directly to a square (bicubic), whatever the proportions
-    normalise  subtract the model's mean and divide by its standard deviation
-    size       side of the square in pixels; None: the model's own
+    fit      "crop": the short side to `size`, then the centre, as CLIP is tested; "square":
+             directly to a square, whatever the proportions
+    colours  "own": less the model's mean, by its standard deviation; "raw": as they are, 0 to 1;
+             "imagenet": less ImageNet's mean, by its deviation, and resized as torchvision does
+             unless told otherwise: bilinearly, where the other two are bicubic
+    size     side of the square in pixels; None: the model's own
     """
 
     fit: str = "crop"
-    normalise: bool = True
+    colours: str = OWN
     size: int | None = None
 
     @property
     def name(self) -> str:
         """The one spelling for suites, keys and records: `clip`, `square-raw-448`."""
         parts = ["clip" if self.fit == "crop" else "square"]
-        parts += [] if self.normalise else ["raw"]
+        parts += [] if self.colours == OWN else [self.colours]
         parts += [] if self.size is None else [str(self.size)]
         return "-".join(parts)
 
@@ -50,12 +58,13 @@ class Preprocessing:
         width, height = image.size
         if width == height == size:
             return image
+        how = Image.Resampling[self._resampling.upper()]
         if self.fit == "square":
-            return image.resize((size, size), Image.Resampling.BICUBIC)
+            return image.resize((size, size), how)
         short = min(width, height)
         # Long sides are rounded down and margins to even halves, as torchvision does for CLIP.
         wide, high = (size if side == short else int(size * side / short) for side in image.size)
-        image = image.resize((wide, high), Image.Resampling.BICUBIC)
+        image = image.resize((wide, high), how)
         left, top = round((wide - size) / 2), round((high - size) / 2)
         return image.crop((left, top, left + size, top + size))
 
@@ -64,14 +73,28 @@ class Preprocessing:
         return array(self.picture(image, size))
 
     def normalised(self, pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """The tower's input, float32 (N, 3, S, S), of bytes; mean and std (3, 1, 1) in [0, 1]."""
+        """The tower's input, float32 (N, 3, S, S), of bytes; the model's own mean and std (3, 1, 1)
+        in [0, 1]."""
         scaled = pixels.to(mean.device).float() / 255
-        return (scaled - mean) / std if self.normalise else scaled
+        if self.colours == RAW:
+            return scaled
+        mean, std = self.statistics(mean, std)
+        return (scaled - mean) / std
+
+    def statistics(self, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean and deviation that pictures are normalised by, those given being the model's."""
+        if self.colours != IMAGENET:
+            return mean, std
+        return tuple(mean.new_tensor(x).view(3, 1, 1) for x in (_MEAN, _STD))
 
     def identity(self, size: int) -> str:
         """What `pixels` depends on, as part of a cached picture's identity."""
-        how = "clip resize-bicubic centre-crop" if self.fit == "crop" else "square resize-bicubic"
-        return f"{how} {size}"
+        how = f"resize-{self._resampling}"
+        return f"clip {how} centre-crop {size}" if self.fit == "crop" else f"square {how} {size}"
+
+    @property
+    def _resampling(self) -> str:
+        return "bilinear" if self.colours == IMAGENET else "bicubic"
 
 
 CLIP = Preprocessing()
@@ -79,7 +102,7 @@ CLIP = Preprocessing()
 
 @cache
 def parse(name: str) -> Preprocessing:
-    """`clip` or `square`, then optionally `-raw` (no mean, no deviation) and `-SIZE` in pixels.
+    """`clip` or `square`, then optionally `-raw` or `-imagenet` and `-SIZE` in pixels.
 
     InputError with the nearest names for anything else.
     """
@@ -89,8 +112,8 @@ def parse(name: str) -> Preprocessing:
     size = int(found[3][:9]) if found[3] else None  # more digits are too large all the same
     if size is not None and not _SIZES[0] <= size <= _SIZES[1]:
         raise InputError(f"preprocessing '{name}': the size must be {_SIZES[0]} to {_SIZES[1]}")
-    raw = bool(found[2] or found[4])
-    return Preprocessing("crop" if found[1] == "clip" else "square", not raw, size)
+    colours = (found[2] or found[4] or f"-{OWN}")[1:]
+    return Preprocessing("crop" if found[1] == "clip" else "square", colours, size)
 
 
 def read_image(path: str | PathLike[str]) -> Image.Image:

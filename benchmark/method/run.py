@@ -24,8 +24,9 @@ class Run:
     """What one unit gets from the harness: CLIP, cached features, a device, seeds by purpose.
 
     For methods
-        clip        the frozen `Clip`: logit_scale, encode_text(texts), and student(), a trainable
-                    copy of its image tower; a unit that unfreezes the shared one fails
+        clip        the frozen `Clip`: logit_scale, encode_text(texts); student(), a trainable copy
+                    of its image tower, trainable() one of all of it; a unit that unfreezes the
+                    shared one fails
         device      "cpu" or "cuda:0": where the unit computes
         preprocess  how pictures are resized and normalised: the unit's choice, not the method's
         precision   the unit's: `training.train` follows it, cached features come as float32

@@ -22,14 +22,15 @@ SCHEDULES = ("constant", "cosine", "onecycle")
 class Recipe:
     """How to train.
 
-    optimiser  "sgd", with momentum 0.9, or "adamw"; one-dimensional parameters do not decay
+    optimiser  "sgd", with momentum 0.9, or "adamw"
     schedule   "constant"; "cosine": CoOp's, per epoch (`trainers/coop.py`);
                "onecycle": one cycle over all steps, `rise` of them rising; over those of `cycle`
                epochs if training is to stop before the cycle's end
     warmup     first epochs at a rate of 1e-5, but under "onecycle"
     ema        decay of the parameters' exponential moving average, 0 for none. It begins with the
                start and is not corrected for that: after n steps the start has a weight of ema^n
-    beta2      AdamW's decay of squared gradients
+    beta2, eps AdamW's decay of squared gradients, and what it adds to their root
+    decay_all  also biases, norms and other parameters of less than two dimensions decay
     """
 
     epochs: int
@@ -43,6 +44,8 @@ class Recipe:
     ema: float = 0.0
     cycle: int = 0
     beta2: float = 0.999
+    eps: float = 1e-8
+    decay_all: bool = False
 
     @classmethod
     def of(cls, method: Method, **others: Any) -> Recipe:
@@ -58,6 +61,7 @@ def train(
     recipe: Recipe,
     run: Run,
     stage: str,
+    chances: Tensor | None = None,
 ) -> None:
     """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
 
@@ -65,6 +69,8 @@ def train(
     loss_of      from indices (B,) of training images, int64 on the CPU, to a scalar with a gradient
     stage        names the order of batches, which depends on the unit and this alone, and the
                  curve's entries {"stage", "epoch", "loss"}: the mean loss of each epoch, from 1 on
+    chances      weights (count,) by which an epoch's `count` images are drawn, with replacement;
+                 None: each of them once
     If the harness put an `after_epoch` in the run, it is called with the stage and the epoch, the
     moving average being in place. ValueError for an unknown optimiser or schedule.
     """
@@ -80,7 +86,7 @@ def train(
     order = run.generator(f"batches {stage}")
     for epoch in range(recipe.epochs):
         losses = []
-        batches = torch.randperm(count, generator=order).split(recipe.batch_size)
+        batches = drawn(count, chances, order).split(recipe.batch_size)
         run.announce(batches[0])
         for indices, following in zip(batches, [*batches[1:], None], strict=True):
             if following is not None:
@@ -102,6 +108,13 @@ def train(
                 run.after_epoch(stage, epoch + 1)
     run.draws.clear()  # a later stage draws its own
     _put(parameters, average)
+
+
+def drawn(count: int, chances: Tensor | None, generator: torch.Generator) -> Tensor:
+    """The images of an epoch (count,) in order, each once or by their `chances`: see `train`."""
+    if chances is None:
+        return torch.randperm(count, generator=generator)
+    return torch.multinomial(chances.double(), count, replacement=True, generator=generator)
 
 
 @contextlib.contextmanager
@@ -129,16 +142,17 @@ def _check_float32(parameters: list[nn.Parameter]) -> None:
 
 
 def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """Biases, norms and other one-dimensional parameters do not decay."""
+    least = 0 if recipe.decay_all else 2  # dimensions of what decays
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim >= least], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim < least], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, fused=True)
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
+        betas = (0.9, recipe.beta2)
+        return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, eps=recipe.eps, fused=True)
     raise ValueError(f"optimiser: unknown '{recipe.optimiser}'; known: {', '.join(OPTIMISERS)}")
 
 

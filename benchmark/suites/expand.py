@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.clip import pretrained
 from benchmark.common import errors
 from benchmark.common.errors import InputError
 from benchmark.data import preprocessing, tasks
@@ -57,7 +58,7 @@ def expand(
             raise InputError(f"{suite.origin}: episodes: {text}; use at most that many")
         for entry in (e for e in suite.methods if task.name not in e.leaves):
             method = known.methods[entry.method]
-            settings, own = _settings(entry, method, task, suite, known.scale)
+            settings, own = _settings(entry, method, task, suite, known)
             if task.episodes is not None:
                 seeds_and_episodes = [(FEW_SHOT_SEED, n + 1) for n in range(suite.episodes)]
             else:
@@ -89,23 +90,27 @@ def _check(entry: MethodEntry, suite: Suite, known: Known) -> None:
     where = f"{suite.origin}: methods.{entry.label}"
     if entry.method not in known.methods:
         raise InputError(f"{where}: {errors.unknown('method', entry.method, known.methods)}")
-    infos = known.tasks.values()
-    possible = {
-        "scale": set(SCALES),
-        "setting": {task.setting for task in infos},
-        "task": {task.name for task in infos},
-        "dataset": {task.dataset for task in infos},
-    }
     for number, override in enumerate(entry.overrides):
         for key, values in override.when.items():
+            possible = _possible(key, known)
             for value in values:
-                if value not in possible[key]:
-                    problem = errors.unknown(key, value, possible[key])
+                if value not in possible:
+                    problem = errors.unknown(key, value, possible)
                     raise InputError(f"{where}.overrides[{number}].when: {problem}")
 
 
+def _possible(key: str, known: Known) -> Collection[str]:
+    """The values that a condition on this field may name."""
+    if key == "scale":
+        return SCALES
+    if key == "backbone":
+        return pretrained.models()
+    field = "name" if key == "task" else key
+    return {getattr(task, field) for task in known.tasks.values()}
+
+
 def _settings(
-    entry: MethodEntry, method: MethodInfo, task: TaskInfo, suite: Suite, scale: str
+    entry: MethodEntry, method: MethodInfo, task: TaskInfo, suite: Suite, known: Known
 ) -> tuple[tuple[tuple[str, Any], ...], str]:
     """Hyperparameters, sorted by name, and preprocessing.
 
@@ -113,8 +118,10 @@ def _settings(
     entry's values, then its overrides. What is set for a task is set for its hold-out too.
     """
     where = f"{suite.origin}: methods.{entry.label}"
-    here = {"scale": {scale}, "setting": {task.setting}, "dataset": {task.dataset}}
+    here = {"scale": {known.scale}, "setting": {task.setting}, "dataset": {task.dataset}}
     here["task"] = {task.name, tasks.stands_for(task.name)}
+    model = known.backbone.partition(":")[0]
+    here["backbone"] = {model, model.removesuffix("-quickgelu")}
     values, preprocess = dict(method.defaults), entry.preprocess
     layers = [*entry.chosen.items()]
     layers += [(f"{where}.hyperparameters", Override({}, entry.hyperparameters))]

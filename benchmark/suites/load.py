@@ -19,7 +19,7 @@ from benchmark.suites.suite import CLIP, SCALES, MethodEntry, Override, Suite
 from benchmark.suites.tables import ReportLayout
 
 FOLDER = Path(__file__).parent
-_CONDITIONS = ("scale", "setting", "task", "dataset")
+_CONDITIONS = ("scale", "setting", "task", "dataset", "backbone")
 
 
 def names(folder: Path = FOLDER) -> list[str]:

@@ -34,7 +34,7 @@ def test_names_are_canonical(name):
 
 def test_parts_of_a_name():
     assert parse("clip") == preprocessing.CLIP
-    assert parse("square-raw-448") == preprocessing.Preprocessing("square", False, 448)
+    assert parse("square-raw-448") == preprocessing.Preprocessing("square", "raw", 448)
     assert parse("square-448-raw").name == "square-raw-448"
 
 

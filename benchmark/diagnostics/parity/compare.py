@@ -22,6 +22,7 @@ from benchmark.clip.model import Clip
 from benchmark.clip.prompts import cosine_logits, encode_template
 from benchmark.common.errors import InputError
 from benchmark.diagnostics.parity import model
+from benchmark.diagnostics.parity.lmclip import lmclip
 from benchmark.diagnostics.parity.vectors import Vectors
 from benchmark.method import losses
 from hpdval import equations
@@ -29,6 +30,7 @@ from hpdval.released import HPDVALReleased
 
 ALPHA, TOP_K = 0.3, 5  # of the hpdval vectors, where they do not give their own
 POSITIVE = {"coco": 5.0, "voc": 10.0}  # the released code's factor on positive logits
+EXACT = 1e-12  # the tolerance of what is computed in float64
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _ASYMMETRIC = rf"gneg{_NUMBER}_gpos{_NUMBER}_clip{_NUMBER}"
 
@@ -57,6 +59,12 @@ class Item(NamedTuple):
         if largest == 0:
             return 0.0 if difference == 0 else math.inf
         return float(difference / largest)
+
+    def tolerance(self, usual: float) -> float:
+        """The largest error that counts as equal: of tokens none, of float64 hardly any."""
+        if not self.ours.is_floating_point():
+            return 0.0
+        return min(usual, EXACT) if self.ours.dtype == torch.float64 else usual
 
 
 def coop_and_zeroshot(vectors: Vectors) -> Iterator[Ours]:
@@ -186,6 +194,7 @@ FILES: dict[str, Callable[[Vectors], Iterator[Ours]]] = {
     "vit_coop_zeroshot.safetensors": coop_and_zeroshot,
     "rn_dualcoop.safetensors": dualcoop,
     "vit_hpdval_released.safetensors": hpdval_released,
+    "lmclip.safetensors": lmclip,
 }
 
 
@@ -202,5 +211,6 @@ def items(vectors: Vectors) -> Iterator[Item]:
 
 
 def _item(vectors: Vectors, name: str, key: str, ours: Tensor) -> Item:
-    theirs = vectors.get(key, *ours.shape) if ours.ndim else vectors.scalar(key)
+    exact = ours.dtype == torch.float64
+    theirs = vectors.get(key, *ours.shape, exact=exact) if ours.ndim else vectors.scalar(key)
     return Item(name, key, ours.detach(), theirs)

@@ -35,15 +35,16 @@ class Vectors:
         self.sizes = {"C": len(self.class_names)}
         self.unread = set(self.tensors)
 
-    def get(self, key: str, *shape: int | str) -> Tensor:
-        """A tensor of that shape, floating point as float32; without a shape, whatever it is."""
+    def get(self, key: str, *shape: int | str, exact: bool = False) -> Tensor:
+        """A tensor of that shape, floating point as float32, or `exact` as it is stored; without a
+        shape, whatever it is."""
         if key not in self.tensors:
             raise self.error(key, "missing; the file is incomplete")
         self.unread.discard(key)
         tensor = self.tensors[key]
         if shape:
             self._check(key, tensor, shape)
-        return tensor.float() if tensor.is_floating_point() else tensor
+        return tensor.float() if tensor.is_floating_point() and not exact else tensor
 
     def scalar(self, key: str) -> Tensor:
         """A tensor of one number, as a scalar."""

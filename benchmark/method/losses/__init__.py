@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from benchmark.common.errors import unknown
 from benchmark.method.losses.asymmetric import asymmetric, two_way_asymmetric
 from benchmark.method.losses.balanced import DB_CONSTANTS, DistributionBalanced
+from benchmark.method.losses.balanced_asymmetric import BalancedAsymmetric
 from benchmark.method.losses.focal import ClassBalancedFocal, focal
 from benchmark.method.losses.softmax import multilabel_softmax
 
 __all__ = [
     "DB_CONSTANTS",
     "NAMES",
+    "BalancedAsymmetric",
     "ClassBalancedFocal",
     "DistributionBalanced",
     "asymmetric",
@@ -36,6 +38,7 @@ _LOSSES: dict[str, Callable] = {  # the classes know the training set's class co
     "mls": multilabel_softmax,
     "focal": focal,
     "asl": asymmetric,
+    "bal": BalancedAsymmetric,
     "cb-focal": ClassBalancedFocal,
     "db": DistributionBalanced,
     "db*": DistributionBalanced,
@@ -46,11 +49,12 @@ NAMES = tuple(_LOSSES)
 def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
     """A loss by its name in the tables, for training labels (N, C); f(logits, labels) -> scalar.
 
-    name      bce, mls (multi-label softmax), focal, cb-focal, asl, db (DB focal) or db*
+    name      bce, mls (multi-label softmax), focal, cb-focal, asl, bal (LM-CLIP's), db (DB focal)
+              or db*
     dataset   "coco" or "voc": whose constants the db losses take
     options   of the loss: its keyword arguments, such as gamma_neg of asl
-    Mean over images; over classes the sum (asl), the mean (bce, focal, cb-focal, db, db*), or one
-    softmax (mls). InputError for an unknown name, data set or option.
+    Mean over images; over classes the sum (asl), the mean (bce, focal, cb-focal, bal, db,
+    db*), or one softmax (mls). InputError for an unknown name, data set or option.
     """
     if name not in NAMES:
         raise unknown("loss", name, NAMES)
@@ -64,6 +68,8 @@ def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
             raise unknown(f"option of the loss {name}", option, known)
     if loss is ClassBalancedFocal:
         return loss(labels.sum(0), **options)
+    if loss is BalancedAsymmetric:
+        return loss(labels.sum(0), len(labels), **options)
     if loss is DistributionBalanced:
         start = {"positive": "frequency" if name == "db*" else 1.0, **DB_CONSTANTS[dataset]}
         return loss(labels.sum(0), len(labels), **(start | options))
@@ -76,8 +82,11 @@ def best_offset(logits: Tensor, labels: Tensor, loss: Loss, steps: int = 200) ->
     For scores whose level says nothing, such as CLIP's cosines, before a loss that reads a level.
     It is where the gradient vanishes: of asl, whose focusing weight passes none, that is where
     training would leave it and not where the loss has its least value.
-    200 steps of Adam at 0.1 from the offset that takes the mean logit to zero.
+    200 steps of Adam at 0.1 from the offset that takes the mean logit to zero. Zero for a loss that
+    is relative to its batch's scores, as bal.
     """
+    if getattr(loss, "relative", False):
+        return torch.zeros_like(logits[0])
     offset = nn.Parameter(-logits.mean(dim=0))
     optimiser = torch.optim.Adam([offset], lr=0.1)
     for _ in range(steps):
