@@ -59,8 +59,10 @@ def as_text(data: Published, checks: Sequence[Check], width: int = 100) -> str:
 
 def as_json(data: Published, checks: Sequence[Check]) -> dict:
     """{"tables": {name: {paper, status, source}}, "checks": [{name, rule, tested, flags: [{text,
-    cells}]}], "unprinted": [...]}; a cell has table, row, task, column, printed and logged (null
-    without)."""
+    cells}]}], "unprinted": [...], "stated": [{method, status, over, gains}]}.
+
+    A cell has table, row, task, column, printed and logged (null without).
+    """
     return {
         "tables": {
             name: {"paper": table.paper, "status": table.source.status, "source": table.source.text}
@@ -72,6 +74,15 @@ def as_json(data: Published, checks: Sequence[Check]) -> dict:
         "unprinted": [
             {"log": run.log, "task": run.task, "values": dict(run.values), "note": run.note}
             for run in data.unprinted()
+        ],
+        "stated": [
+            {
+                "method": each.method,
+                "status": each.source.status,
+                "over": each.over,
+                "gains": {str(place): gain for place, gain in each.gains.items()},
+            }
+            for each in data.gains
         ],
     }
 

@@ -258,6 +258,11 @@ def test_the_command_prints_flags_and_json(capsys):
     ]  # fmt: skip
     assert len(answer["unprinted"]) == 5 + 13
     assert answer["tables"]["capnet"]["status"] == "second hand"
+    assert answer["stated"][1] == {
+        "method": "TailCLIP", "status": "abstract only", "over": "long-tailed/LMPT (ViT16)",
+        "gains": {"voc-lt total": 4.38, "coco-lt total": 4.88},
+    }  # fmt: skip
+    assert "TailCLIP over Table I LMPT (ViT16): voc-lt total +4.38, coco-lt total +4.88" in text
 
 
 def test_the_command_loads_nothing_heavy():
