@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.clip.image_features import image_features
+from benchmark.clip.observe import observed
 from benchmark.clip.packing import text_features
 from benchmark.clip.prompts import cosine_logits, tower_of, words
 from benchmark.common.device import take_rows
@@ -70,6 +71,7 @@ class TextEncoder:
         self.classes, self.captions = found.split([len(classes), len(captions)])
         self.plain = plain
 
+    @observed("text")
     def __call__(self, model: nn.Module, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised features of all classes (C, D) and of these images' captions (B, D)."""
         wanted = torch.cat([self.classes, self.captions[indices]])
@@ -84,7 +86,7 @@ class TextEncoder:
 
 @dataclass(kw_only=True, eq=False)
 class LMCLIP(Method):
-    """LM-CLIP, earlier TailCLIP (Park et al., IEEE Access 2025; code `damilab/lm-clip`).
+    """LM-CLIP, earlier TailCLIP (IEEE Access 13, 2025; code `damilab/lm-clip`).
 
     Both towers, the projections and the scale are trained, by the contrastive loss of each image
     and the caption that its labels make, plus `balanced` times the balanced asymmetric loss of

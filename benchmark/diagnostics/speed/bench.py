@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from baselines.coop import CoOp
 from baselines.dualcoop import DualCoOp
+from baselines.lmclip import LMCLIP
 from benchmark.clip.feature_cache import FeatureStore
 from benchmark.clip.image_features import image_features
 from benchmark.clip.model import Clip
@@ -74,6 +75,7 @@ CASES = {  # the method, and the hyperparameter of the epochs of the stage that 
     "dualcoop": (DualCoOp, "epochs"),
     "hpdval.stage1": (MeasuredHPDVAL, "stage1_epochs"),
     "hpdval.stage2": (MeasuredHPDVAL, "stage2_epochs"),
+    "lmclip": (LMCLIP, "epochs"),
 }
 _OFF = {"augment": "none", "views": 1, "stage1_epochs": 0, "stage2_epochs": 0}
 

@@ -43,15 +43,15 @@ class Choice:
 
 
 def units(scale: str, methods: Sequence[str] = ()) -> list[Unit]:
-    """Suite cimlic's methods, or these of them, on coco-lt with a scale's settings and seed 0.
+    """Suite cimlic's methods, or these of suite paper, on coco-lt with a scale's settings, seed 0.
 
     InputError for a method that the suite does not have.
     """
-    suite = load.load_suite("cimlic")
+    suite = load.load_suite("paper" if methods else "cimlic")
     labels = [entry.label for entry in suite.methods]
     for name in methods:
         if name not in labels:
-            raise unknown("method of suite cimlic", name, labels)
+            raise unknown("method of suite paper", name, labels)
     chosen = tuple(entry for entry in suite.methods if entry.label in (methods or labels))
     infos = {name: tasks.info(name, "") for name in tasks.ALL}
     known = expand.Known(scale, infos, registry.methods(), "", "")

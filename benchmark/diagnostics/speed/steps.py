@@ -90,7 +90,8 @@ def _shape(shape: str, cases: Sequence[str], choice: setup.Choice, device: str) 
     most = _BATCH if scale == "paper" else setup.COUNTS["train"]
     folder, count = choice.cache / "speed", min(choice.images or most, most)
     train = setup.pictures(folder, clip.image_size, "train", count, choice.classes)
-    units, found = {unit.label: unit for unit in setup.units(scale)}, {}
+    labels = [case.partition(".")[0] for case in cases]
+    units, found = {unit.label: unit for unit in setup.units(scale, labels)}, {}
     for case in cases:
         print(f"{shape}.{case} ...", file=sys.stderr, flush=True)
         bench = Bench(case, units[case.partition(".")[0]], clip, train)
@@ -120,7 +121,7 @@ def _case(bench: Bench, choice: setup.Choice, scratch: Path) -> Found:
         "pairs": len(pairs),
         "batch": len(bench.batch.images),
         "classes": len(bench.train.class_names),
-        "context": bench.settings["context"],
+        "context": bench.settings.get("context"),
         "steps_an_epoch": steps,
         "epochs": bench.epochs,
         "epoch_measured": bench.whole,
