@@ -109,6 +109,18 @@ def preprocesses(units):
     return {(u.task, u.label): u.preprocess for u in units}
 
 
+def test_a_backbone_is_a_condition_with_any_weights_and_activation(tmp_path):
+    text = TEXT.replace("{task: [coco-lt, voc-lt]}", "{backbone: RN50}")
+    found = {
+        name: settings(expand(tmp_path, text, backbone=name), "coco-lt", "coop")
+        for name in ("RN50:openai", "RN50-quickgelu:/weights", "RN101:openai", "tiny")
+    }
+    assert found["RN50:openai"] == found["RN50-quickgelu:/weights"] != found["tiny"]
+    assert found["RN101:openai"] == found["tiny"]
+    with pytest.raises(InputError, match=r"overrides\[1\].when: unknown backbone 'RN5'"):
+        expand(tmp_path, text.replace("RN50", "RN5"))
+
+
 def test_preprocessing_by_entry_override_and_flag(tmp_path):
     assert set(preprocesses(expand(tmp_path)).values()) == {"clip"}
     text = TEXT.replace("method: coop\n", "method: coop\n    preprocess: square-448-raw\n")

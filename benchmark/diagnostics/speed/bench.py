@@ -19,6 +19,7 @@ from benchmark.clip.model import Clip
 from benchmark.common import seeding
 from benchmark.data.images import ImageList, LabelledImages
 from benchmark.diagnostics.speed.step_timer import StepTimer
+from benchmark.method import losses
 from benchmark.method.run import Run
 from benchmark.suites.unit import Unit
 from hpdval.hpdval import HPDVAL
@@ -70,12 +71,20 @@ class MeasuredHPDVAL(HPDVAL):
         return super().frozen_features(images, run)
 
 
+class MeasuredLMCLIP(LMCLIP):
+    """LM-CLIP with plain ASL, which costs as little: a random CLIP's scores may all be below 0, for
+    which its own loss has no number."""
+
+    def class_loss(self, labels: Tensor) -> losses.Loss:
+        return LMCLIP(loss="asl").class_loss(labels)
+
+
 CASES = {  # the method, and the hyperparameter of the epochs of the stage that is measured
     "coop": (CoOp, "epochs"),
     "dualcoop": (DualCoOp, "epochs"),
     "hpdval.stage1": (MeasuredHPDVAL, "stage1_epochs"),
     "hpdval.stage2": (MeasuredHPDVAL, "stage2_epochs"),
-    "lmclip": (LMCLIP, "epochs"),
+    "lmclip": (MeasuredLMCLIP, "epochs"),
 }
 _OFF = {"augment": "none", "views": 1, "stage1_epochs": 0, "stage2_epochs": 0}
 

@@ -57,7 +57,7 @@ class BalancedAsymmetric:
         focus = self.gamma_pos * wanted + self.gamma_neg * unwanted
         loss = -(likely + unlikely) * (1 - p * wanted - negative * unwanted) ** focus
         if not (torch.isfinite(loss).all() and scores.max() > 0):
-            raise ValueError(f"loss bal: {_reason(scores)}")
+            raise ValueError(f"loss bal: {_reason(scores.detach())}")
         return loss
 
 
