@@ -30,7 +30,8 @@ def _compare(flags: argparse.Namespace) -> int:
     from benchmark.diagnostics.parity import compare
     from benchmark.diagnostics.parity.vectors import Vectors
 
-    vectors = [Vectors(flags.folder, name) for name in compare.FILES]
+    absent = [name for name in compare.OPTIONAL if not (flags.folder / name).exists()]
+    vectors = [Vectors(flags.folder, name) for name in compare.FILES if name not in absent]
     errors = []
     for found in vectors:
         print(found.path.name)
@@ -40,6 +41,8 @@ def _compare(flags: argparse.Namespace) -> int:
             print(f"  {item.name:<58}{item.error:9.1e}  {verdict}", flush=True)
         if found.unread:
             print(f"  not compared, as not known: {', '.join(sorted(found.unread))}")
+    for name in absent:
+        print(f"{name}: not in this folder, so not compared")
     beyond = sum(error > flags.tolerance for error in errors)
     print(
         f"{len(errors)} items, largest relative error {max(errors):.1e}; "

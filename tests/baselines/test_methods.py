@@ -41,13 +41,15 @@ def quick(name: str) -> dict:
         wanted |= {"batch_size": 8, "lr": 0.005}  # one image by default: slow
     if name == "finetune":
         wanted |= {"epochs": 8, "lr": 3e-4, "augment": "none"}  # an image encoder's
+    if name == "cprfl":
+        wanted |= {"lr": 1e-3, "augment": "none"}
     if name == "taidpt":
         wanted["scale"] = known["scale"]
     return wanted
 
 
 def test_the_papers_methods_are_found():
-    known = {"zeroshot", "coop", "cocoop", "dualcoop", "lmpt", "taidpt", "hpdval"}
+    known = {"zeroshot", "coop", "cocoop", "dualcoop", "lmpt", "taidpt", "cprfl", "hpdval"}
     assert known | {"hpdval-released"} <= set(METHODS)
 
 

@@ -22,6 +22,7 @@ from benchmark.clip.model import Clip
 from benchmark.clip.prompts import cosine_logits, encode_template
 from benchmark.common.errors import InputError
 from benchmark.diagnostics.parity import model
+from benchmark.diagnostics.parity.cprfl import cprfl
 from benchmark.diagnostics.parity.vectors import Vectors
 from benchmark.method import losses
 from hpdval import equations
@@ -186,7 +187,9 @@ FILES: dict[str, Callable[[Vectors], Iterator[Ours]]] = {
     "vit_coop_zeroshot.safetensors": coop_and_zeroshot,
     "rn_dualcoop.safetensors": dualcoop,
     "vit_hpdval_released.safetensors": hpdval_released,
+    "cprfl.safetensors": cprfl,
 }
+OPTIONAL = ("cprfl.safetensors",)  # a folder without these is whole
 
 
 def items(vectors: Vectors) -> Iterator[Item]:
