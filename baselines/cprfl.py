@@ -161,10 +161,16 @@ class CPRFL(Method):
         """The trunk, and a head of its width drawn with a seed of its own."""
         space = self.names().shape[1]
         self.places = trunks.make(self.trunk, run, self.local, space)
-        width = self.width or self.places.width
-        shape = Shape(
-            places=self.places.width,
-            text=space,
+        shape = self.shape(self.places.width, space)
+        with seeding.aside(run.seed("head"), "cpu"):
+            self.head = Head(shape, self.dropout, self.dropout_at).to(run.device)
+
+    def shape(self, places: int, text: int) -> Shape:
+        """The widths of the head for places and text features of these widths."""
+        width = self.width or places
+        return Shape(
+            places=places,
+            text=text,
             width=width,
             hidden=max(1, int(self.expand * width)),
             heads=self.heads,
@@ -172,8 +178,6 @@ class CPRFL(Method):
             mlp=self.mlp_width or width,
             depth=self.depth,
         )
-        with seeding.aside(run.seed("head"), "cpu"):
-            self.head = Head(shape, self.dropout, self.dropout_at).to(run.device)
 
     def _check(self) -> None:
         """InputError for a setting that has no such value."""

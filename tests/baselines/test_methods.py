@@ -42,7 +42,7 @@ def quick(name: str) -> dict:
     if name == "finetune":
         wanted |= {"epochs": 8, "lr": 3e-4, "augment": "none"}  # an image encoder's
     if name == "cprfl":
-        wanted |= {"lr": 1e-3, "augment": "none"}
+        wanted |= {"epochs": 8, "lr": 1e-3, "batch_size": 6, "trunk_rate": 0.1, "augment": "none"}
     if name == "taidpt":
         wanted["scale"] = known["scale"]
     return wanted
