@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.cli.parser import Parser, command
 from benchmark.published.audit import audit
-from benchmark.published.model import Check, Flag, Published
+from benchmark.published.model import STATUSES, Check, Flag, Published
 from benchmark.published.reading import PATH, load
 
 
@@ -18,8 +18,8 @@ def parser() -> argparse.ArgumentParser:
     """All flags, each with its help."""
     out = Parser(
         prog="python -m benchmark published",
-        description="Recompute what can be recomputed of the HP-DVAL paper's numbers, and name "
-        "those that do not add up.",
+        description="Recompute what can be recomputed of the numbers of HP-DVAL's paper and of "
+        "later ones, and name those that do not add up.",
         epilog="Exit code 0 whatever is found, since nobody here can mend it; 2 for a file that "
         "cannot be read.",
     )
@@ -38,30 +38,51 @@ def _print(flags: argparse.Namespace) -> int:
 
 def as_text(data: Published, checks: Sequence[Check], width: int = 100) -> str:
     """The checks, each with its flags, and what the logs have beyond the tables."""
-    rows = sum(1 for _ in data.rows())
-    lines = [f"{rows} rows in {len(data.tables)} tables and curves, {len(data.runs)} logged runs."]
+    rows = [table.source.status for _, table, _ in data.rows()]
+    count = ", ".join(f"{rows.count(status)} {status}" for status in STATUSES)
+    lines = [f"{len(rows)} rows in {len(data.tables)} tables and curves ({count}),"]
+    lines += [f"{len(data.runs)} logged runs, {len(data.sweeps)} sweeps of one setting."]
     for check in checks:
         verdict = f"{len(check.flags) or 'none'} of {check.tested} flagged"
         lines += ["", *textwrap.wrap(f"{check.name}: {check.rule}: {verdict}", width)]
         lines += [line for flag in check.flags for line in _item(flag.text, width)]
     lines += ["", "Logged, and printed nowhere:"]
-    for run in (run for run in data.runs if not run.printed_as):
+    for run in data.unprinted():
         numbers = ", ".join(f"{column} {value:.2f}" for column, value in run.values.items())
         lines += _item(f"{run.log}: {numbers}" + (f" ({run.note})" if run.note else ""), width)
+    lines += ["", "Stated, with no number of the method to hold it against:"]
+    for each in (each for each in data.gains if not each.row):
+        gains = ", ".join(f"{place} {gain:+.2f}" for place, gain in each.gains.items())
+        lines += _item(f"{each.method} over {data.titles([each.over])}: {gains}", width)
     return "\n".join(lines)
 
 
 def as_json(data: Published, checks: Sequence[Check]) -> dict:
-    """{"checks": [{name, rule, tested, flags: [{text, cells}]}], "unprinted": [...]}; a cell has
-    table, row, task, column, printed and logged (null without a log)."""
+    """{"tables": {name: {paper, status, source}}, "checks": [{name, rule, tested, flags: [{text,
+    cells}]}], "unprinted": [...], "stated": [{method, status, over, gains}]}.
+
+    A cell has table, row, task, column, printed and logged (null without).
+    """
     return {
+        "tables": {
+            name: {"paper": table.paper, "status": table.source.status, "source": table.source.text}
+            for name, table in data.tables.items()
+        },
         "checks": [
             vars(check) | {"flags": [_flag(data, flag) for flag in check.flags]} for check in checks
         ],
         "unprinted": [
             {"log": run.log, "task": run.task, "values": dict(run.values), "note": run.note}
-            for run in data.runs
-            if not run.printed_as
+            for run in data.unprinted()
+        ],
+        "stated": [
+            {
+                "method": each.method,
+                "status": each.source.status,
+                "over": each.over,
+                "gains": {str(place): gain for place, gain in each.gains.items()},
+            }
+            for each in data.gains
         ],
     }
 

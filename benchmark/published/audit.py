@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmark.published import crosschecks, gains
+from benchmark.published import crosschecks, curves, gains
 from benchmark.published.model import EXACT, GROUPS, ROUNDING, Check, Flag, Place, Published, Spot
 
 
@@ -18,7 +18,11 @@ def audit(data: Published) -> list[Check]:
         ("repeated", "different experiments have different numbers", crosschecks.repeated),
         ("log", "what is printed is what the log says", crosschecks.log),
         ("run", "a logged run is printed as one experiment", crosschecks.run),
+        ("best", "a run's numbers are those of its best epoch", curves.best),
+        ("sweep", "a sweep passes through the runs at its points", curves.sweep),
+        ("chosen", "no logged variant is above the one that is published", curves.chosen),
         ("gain", "gains over the best baseline are as the abstract states", _stated),
+        ("rival", "gains that other papers state are those of their numbers", _rivals),
         ("claim", "claims hold in print, and with the logs' numbers", _claims),
     )
     out = []
@@ -107,7 +111,7 @@ def _log_sums(data: Published) -> Iterator[Flag | None]:
             text = f"log {run.log}: {column} {value:.2f}, its classes give {means[column]:.2f}"
             yield Flag("log sums", text, ()) if abs(value - means[column]) > 2 * EXACT else None
         var = sum((ap - means["total"]) ** 2 for ap in aps) / len(aps)
-        for name in run.printed_as:
+        for name in run.rows:
             printed = data.row(name).printed.get(Place(run.task, "var"))
             if printed is None:
                 continue
@@ -131,6 +135,19 @@ def _stated(data: Published) -> Iterator[Flag | None]:
         text += f"{over}, leaves {found:+.2f}"
         at = (Spot(claim.table, claim.row, place),)
         yield Flag("gain", text, at) if abs(stated - found) > 0.0501 else None
+
+
+def _rivals(data: Published) -> Iterator[Flag | None]:
+    """Gains in two decimals over one row; those of a method without a number are not tested."""
+    for each in (each for each in data.gains if each.row):
+        for place, stated in each.gains.items():
+            mine, other = (data.row(name).number(place) for name in (each.row, each.over))
+            if mine is None or other is None:
+                continue
+            text = f"{each.method}, {place}: {stated:+.2f} is stated over "
+            text += f"{data.titles([each.over])}, but {mine:.2f} is {mine - other:+.2f} above it"
+            at = data.spots([each.row], [place])
+            yield Flag("rival", text, at) if abs(mine - other - stated) > ROUNDING else None
 
 
 def _claims(data: Published) -> Iterator[Flag | None]:

@@ -68,7 +68,7 @@ def log(data: Published) -> Iterator[Flag | None]:
     """One flag for each way in which the rows of a run differ from its log."""
     for each in data.runs:
         kinds: dict[str, list[Spot]] = {}
-        for name in each.printed_as:
+        for name in (x for x in each.rows if _shared(each, data.row(x))):
             table = data.tables[name.partition("/")[0]]
             words, off = _difference(each, data.row(name), 0.51 * 10.0**-table.decimals)
             if words:
@@ -84,8 +84,7 @@ def log(data: Published) -> Iterator[Flag | None]:
 
 def _difference(each: Run, row: Row, tolerance: float) -> tuple[str, list[Place]]:
     """In words how a row differs from its log, and in which places; "" if it does not."""
-    found = {column: row.printed.get(Place(each.task, column)) for column in each.values}
-    printed = {column: value for column, value in found.items() if value is not None}
+    printed = _shared(each, row)
     logged, words, columns = dict(each.values), [], set()
     if {"medium", "tail"} <= printed.keys():
         other = logged | {"medium": logged["tail"], "tail": logged["medium"]}
@@ -97,15 +96,21 @@ def _difference(each: Run, row: Row, tolerance: float) -> tuple[str, list[Place]
     return ", ".join(words), [Place(each.task, c) for c in each.values if c in columns | set(off)]
 
 
+def _shared(each: Run, row: Row) -> dict[str, float]:
+    """{column: what the row prints} of the run's columns."""
+    found = {column: row.printed.get(Place(each.task, column)) for column in each.values}
+    return {column: value for column, value in found.items() if value is not None}
+
+
 def _distance(a: dict[str, float], b: dict[str, float]) -> float:
     return sum(abs(value - b[column]) for column, value in a.items())
 
 
 def run(data: Published) -> Iterator[Flag | None]:
     """A run is one experiment, not several in print."""
-    for each in (run for run in data.runs if run.printed_as):
-        count = len({data.experiment(name) for name in each.printed_as})
-        text = f"{data.titles(each.printed_as)}, {each.task}: one run in print as {count} "
+    for each in (run for run in data.runs if run.rows):
+        count = len({data.experiment(name) for name in each.rows})
+        text = f"{data.titles(each.rows)}, {each.task}: one run in print as {count} "
         text += f"experiments (log {each.log})"
-        at = data.spots(each.printed_as, (Place(each.task, column) for column in COLUMNS))
+        at = data.spots(each.rows, (Place(each.task, column) for column in COLUMNS))
         yield Flag("run", text, at) if count > 1 else None

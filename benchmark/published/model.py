@@ -1,4 +1,4 @@
-"""The published numbers as objects: tables, rows, logged runs, claims; and what an audit says.
+"""The published numbers as objects: tables, rows, logged runs, gains; and what an audit says.
 
 Where it is not clear of which table a row is, its name is "table/row".
 """
@@ -12,6 +12,8 @@ from typing import NamedTuple
 GROUPS = ("head", "medium", "tail")
 COLUMNS = ("total", *GROUPS, "var", "novel")
 BEST = "best"  # in a claim: over every other row
+PRINTED, LOGGED = "printed", "logged"
+STATUSES = (PRINTED, LOGGED, "abstract only", "second hand")
 ROUNDING = 0.0201  # two-decimal numbers that a mean of others may be off by
 EXACT = 0.0051  # half of the last of two decimals
 
@@ -39,6 +41,13 @@ class Spot(NamedTuple):
     place: Place
 
 
+class Source(NamedTuple):
+    """Where numbers come from, and of which of the STATUSES that makes them."""
+
+    text: str
+    status: str
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a published table: mAP in percent, `var` in percent squared.
@@ -58,19 +67,27 @@ class Row:
     also_note: str = ""  # why
     backbone: str = ""
 
+    def number(self, place: Place) -> float | None:
+        """What is printed, else what the log says; None without either."""
+        return self.printed.get(place, self.logged.get(place))
+
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A table of the paper, or the points of one of its curves."""
+    """A table of a paper, the points of one of its curves, or runs that only logs tell of.
+
+    chosen   the row that the authors publish where the others are variants of it; "" elsewhere
+    """
 
     name: str
     paper: str  # where it stands: "Table I"
     title: str
-    source: str
+    source: Source
     places: tuple[Place, ...]
     rows: Mapping[str, Row]
     baselines: tuple[str, ...] = ()  # labels without a row that a claim must hold against as well
     decimals: int = 2
+    chosen: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -84,17 +101,35 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class Run:
-    """What one log file says about a run, and as which rows ("table/row") it is printed.
+    """What one log file says about a run, and which rows ("table/row") are said to be it.
 
-    `classes`: {group: {class: AP}}, empty where the log does not have them.
+    classes   {group: {class: AP}}, empty where the log does not have them
+    epoch     whose numbers the values are, where the log has several
+    last      the total after the last epoch
+    curve     {epoch: total on the test images}, of the epochs that were noted down
     """
 
     log: str
     task: str
+    source: Source
     values: Mapping[str, float]  # column -> mAP
-    printed_as: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    epoch: int | None = None
+    last: float | None = None
+    curve: Mapping[int, float] = field(default_factory=dict)
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Totals that logs have along one setting, and the rows ("table/row") at some of its points."""
+
+    setting: str
+    task: str
+    source: Source
+    totals: Mapping[float, float]
+    rows: Mapping[float, str]
 
 
 @dataclass(frozen=True)
@@ -113,13 +148,29 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class StatedGain:
+    """Gains in mAP over one other row ("table/row") that a text states beside any table.
+
+    `row` is the method's own, "" where no number of it is known.
+    """
+
+    method: str
+    source: Source
+    row: str
+    over: str
+    gains: Mapping[Place, float]
+
+
+@dataclass(frozen=True)
 class Published:
-    """All that published.yaml says."""
+    """All that published.yaml says. The claims are those of HP-DVAL's paper alone."""
 
     tables: Mapping[str, PublishedTable]
     groups: Mapping[str, Mapping[str, int]]  # task -> {head, medium, tail: number of classes}
     same: tuple[frozenset[str], ...]  # rows ("table/row") that are one experiment
     runs: tuple[Run, ...]
+    sweeps: tuple[Sweep, ...]
+    gains: tuple[StatedGain, ...]
     claims: tuple[Claim, ...]
 
     def row(self, name: str) -> Row:
@@ -133,15 +184,24 @@ class Published:
             for row in table.rows.values():
                 yield f"{table.name}/{row.name}", table, row
 
+    def unprinted(self) -> list[Run]:
+        """The logged runs of which no table prints a number."""
+        return [
+            run
+            for run in self.runs
+            if not any(p.task == run.task for name in run.rows for p in self.row(name).printed)
+        ]
+
     def experiment(self, name: str) -> frozenset[str]:
         """All rows that are the same experiment as the row "table/row", itself included."""
         return next((group for group in self.same if name in group), frozenset({name}))
 
     def spots(self, names: Iterable[str], places: Iterable[Place]) -> tuple[Spot, ...]:
-        """The numbers that these rows print in these places, row by row."""
+        """The numbers that these rows have in these places, row by row."""
         places = tuple(places)
         pairs = ((name, place) for name in names for place in places)
-        return tuple(Spot(*n.split("/", 1), p) for n, p in pairs if p in self.row(n).printed)
+        known = (pair for pair in pairs if self.row(pair[0]).number(pair[1]) is not None)
+        return tuple(Spot(*name.split("/", 1), place) for name, place in known)
 
     def titles(self, names: Iterable[str]) -> str:
         """These rows as the paper has them: `Table I HP-DVAL; Table VI local only, both`."""

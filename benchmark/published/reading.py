@@ -10,18 +10,31 @@ from typing import Any
 from benchmark.common.errors import InputError, unknown
 from benchmark.common.strict_yaml import Fields, read, typed
 from benchmark.published import model
-from benchmark.published.model import BEST, COLUMNS, GROUPS, Place, Published
+from benchmark.published.model import (
+    BEST,
+    COLUMNS,
+    GROUPS,
+    LOGGED,
+    STATUSES,
+    Place,
+    Published,
+    Source,
+)
 
 PATH = Path(__file__).with_name("published.yaml")
 ALSO = ("softmax", "redraw")
 LARGEST = {"var": 2500.0}  # of numbers between 0 and 100; mAP itself is at most 100
-_TOP = ("sources", "groups", "notes", "tables", "same", "runs", "claims")
+_TOP = ("sources", "groups", "notes", "tables", "same", "runs", "sweeps", "gains", "claims")
+_SOURCE = ("status", "text")
 _ROW = ("printed", "labels", "notes", "also", "backbone")
-_TABLE = ("paper", "title", "source", "columns", "rows", "baselines", "decimals")
-_RUN = ("log", "task", "values", "printed_as", "classes", "note")
+_TABLE = ("paper", "title", "source", "columns", "rows", "baselines", "decimals", "chosen")
+_RUN = ("log", "task", "values", "rows", "classes", "epoch", "last", "curve", "note")
+_SWEEP = ("setting", "task", "source", "rows", "totals")
+_GAIN = ("method", "source", "row", "over", "gains")
 _CLAIM = ("claim", "table", "row", "over", "columns", "stated")
 
 Texts = Mapping[str, str]
+Sources = Mapping[str, Source]
 Tables = Mapping[str, model.PublishedTable]
 
 
@@ -30,7 +43,8 @@ def load(path: Path = PATH) -> Published:
     """The file's content; InputError names the table, the row and the field."""
     data, _ = read(path, path.name)
     top = Fields(data, path.name, _TOP)
-    sources, notes = _texts(top, "sources"), _texts(top, "notes")
+    sources = {name: _source(Fields(x, at, _SOURCE)) for at, name, x in _items(top, "sources")}
+    notes = {name: typed(text, str, where) for where, name, text in _items(top, "notes")}
     tables = {
         name: _table(name, Fields(value, where, _TABLE), sources, notes)
         for where, name, value in _items(top, "tables")
@@ -38,9 +52,13 @@ def load(path: Path = PATH) -> Published:
     sizes = ((task, Fields(x, at, GROUPS)) for at, task, x in _items(top, "groups"))
     return Published(
         tables=tables,
-        runs=tuple(_run(Fields(x, at, _RUN), tables) for at, x in _list(top, "runs")),
+        runs=tuple(_runs(top, sources, tables)),
         groups={task: {g: fields.get(g, int) for g in GROUPS} for task, fields in sizes},
         same=_same(top, tables),
+        sweeps=tuple(
+            _sweep(Fields(x, at, _SWEEP), sources, tables) for at, x in _list(top, "sweeps")
+        ),
+        gains=tuple(_gain(Fields(x, at, _GAIN), sources, tables) for at, x in _list(top, "gains")),
         claims=tuple(_claim(Fields(x, at, _CLAIM), tables) for at, x in _list(top, "claims")),
     )
 
@@ -48,24 +66,40 @@ def load(path: Path = PATH) -> Published:
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def _table(name: str, fields: Fields, sources: Texts, notes: Texts) -> model.PublishedTable:
+def _source(fields: Fields) -> Source:
+    status = fields.get("status", str)
+    _check(status, STATUSES, "status", fields.where)
+    return Source(fields.get("text", str), status)
+
+
+def _table(name: str, fields: Fields, sources: Sources, notes: Texts) -> model.PublishedTable:
     at = f"{fields.where}: columns"
     places = tuple(_place(text, at) for text in fields.items("columns", str))
-    source = fields.get("source", str)
-    _check(source, sources, "source", f"{fields.where}: source")
+    rows = {
+        row: _row(row, Fields(value, f"{fields.where}.rows.{row}", _ROW), places, notes)
+        for _, row, value in _items(fields, "rows")
+    }
+    chosen = fields.get("chosen", str, "")
+    if chosen:
+        _check(chosen, rows, "row", f"{fields.where}: chosen")
     return model.PublishedTable(
         name=name,
         paper=fields.get("paper", str),
         title=fields.get("title", str),
-        source=sources[source],
+        source=_source_of(fields, sources),
         places=places,
-        rows={
-            row: _row(row, Fields(value, f"{fields.where}.rows.{row}", _ROW), places, notes)
-            for _, row, value in _items(fields, "rows")
-        },
+        rows=rows,
         baselines=fields.items("baselines", str, ()),
         decimals=fields.get("decimals", int, 2),
+        chosen=chosen,
     )
+
+
+def _source_of(fields: Fields, sources: Sources) -> Source:
+    """The source that the field `source` names."""
+    name = fields.get("source", str)
+    _check(name, sources, "source", f"{fields.where}: source")
+    return sources[name]
 
 
 def _place(text: str, where: str) -> Place:
@@ -76,7 +110,8 @@ def _place(text: str, where: str) -> Place:
 
 def _row(name: str, fields: Fields, places: tuple[Place, ...], notes: Texts) -> model.Row:
     where = fields.where
-    numbers, also = fields.get("printed", list), fields.get("also", str, "")
+    numbers = fields.get("printed", list, [None] * len(places))
+    also = fields.get("also", str, "")
     if also:
         _check(also, ALSO, "metric", f"{where}: also")
         _check(also, notes, "note", f"{where}: also")
@@ -111,28 +146,73 @@ def _same(top: Fields, tables: Tables) -> tuple[frozenset[str], ...]:
     return tuple(found)
 
 
-def _run(fields: Fields, tables: Tables) -> model.Run:
+def _runs(top: Fields, sources: Sources, tables: Tables) -> Iterator[model.Run]:
+    """The runs of each source, whose status is `logged`."""
+    for where, name, runs in _items(top, "runs"):
+        _check(name, sources, "source", where)
+        if sources[name].status != LOGGED:
+            raise InputError(f"{where}: this source is {sources[name].status}, not {LOGGED}")
+        for i, run in enumerate(typed(runs, list, where)):
+            yield _run(Fields(run, f"{where}[{i}]", _RUN), sources[name], tables)
+
+
+def _run(fields: Fields, source: Source, tables: Tables) -> model.Run:
     """A run; what its log says in the columns of its rows' tables goes to those rows as well."""
-    where, task = fields.where, fields.get("task", str)
-    _check(task, {task for table in tables.values() for task in table.tasks}, "task", where)
+    where, task = fields.where, _task(fields, tables)
     values = _numbers(fields.get("values", dict), COLUMNS, f"{where}: values")
-    printed_as = fields.items("printed_as", str, ())
-    for name in printed_as:
+    rows = fields.items("rows", str, ())
+    for name in rows:
         table, _, row = _reference(name, tables, where).partition("/")
         found = {Place(task, column): value for column, value in values.items()}
         logged = {p: value for p, value in found.items() if p in tables[table].places}
         tables[table].rows[row].logged.update(logged)
     parts = Fields(fields.get("classes", dict, {}), f"{where}: classes", GROUPS)
+    last, curve = fields.data.get("last"), _points(fields, "curve", int, {})
+    if (curve or last is not None) and "total" not in values:
+        raise InputError(f"{where}: values: a run with a curve needs its total")
     return model.Run(
         log=fields.get("log", str),
         task=task,
+        source=source,
         values=values,
-        printed_as=printed_as,
+        rows=rows,
         classes={
             g: _numbers(parts.get(g, dict), None, f"{parts.where}.{g}")
             for g in (GROUPS if parts.data else ())
         },
+        epoch=fields.get("epoch", int, 0) or None,
+        last=None if last is None else _number(last, "total", f"{where}: last"),
+        curve=curve,
         note=fields.get("note", str, ""),
+    )
+
+
+def _sweep(fields: Fields, sources: Sources, tables: Tables) -> model.Sweep:
+    totals, rows = _points(fields, "totals", float), {}
+    for point, name in fields.get("rows", dict).items():
+        at = f"{fields.where}: rows.{point}"
+        _check(f"{typed(point, float, at):g}", [f"{x:g}" for x in totals], "point", at)
+        rows[float(point)] = _reference(name, tables, at)
+    return model.Sweep(
+        setting=fields.get("setting", str),
+        task=_task(fields, tables),
+        source=_source_of(fields, sources),
+        totals=totals,
+        rows=rows,
+    )
+
+
+def _gain(fields: Fields, sources: Sources, tables: Tables) -> model.StatedGain:
+    where, row = fields.where, fields.get("row", str, "")
+    over = _reference(fields.get("over", str), tables, where)
+    known = {str(place): place for place in tables[over.partition("/")[0]].places}
+    gains = _numbers(fields.get("gains", dict), known, f"{where}: gains")
+    return model.StatedGain(
+        method=fields.get("method", str),
+        source=_source_of(fields, sources),
+        row=row and _reference(row, tables, where),
+        over=over,
+        gains={known[text]: number for text, number in gains.items()},
     )
 
 
@@ -180,8 +260,16 @@ def _items(fields: Fields, key: str) -> Iterator[tuple[str, str, Any]]:
     return ((f"{where}.{typed(k, str, where)}", k, v) for k, v in fields.get(key, dict).items())
 
 
-def _texts(fields: Fields, key: str) -> dict[str, str]:
-    return {name: typed(value, str, where) for where, name, value in _items(fields, key)}
+def _task(fields: Fields, tables: Tables) -> str:
+    task = fields.get("task", str)
+    _check(task, {task for table in tables.values() for task in table.tasks}, "task", fields.where)
+    return task
+
+
+def _points(fields: Fields, key: str, kind: type, default: dict | None = None) -> dict:
+    """{epoch or value of a setting: mAP} of a field."""
+    where, points = f"{fields.where}: {key}", fields.get(key, dict, default)
+    return {typed(x, kind, where): _number(y, "total", f"{where}.{x}") for x, y in points.items()}
 
 
 def _numbers(value: dict, known: Collection[str] | None, where: str) -> dict[str, float]:

@@ -128,7 +128,8 @@ FIELDS: Mapping[str, Kind] = {
     "oracle": _maybe(
         _parts(
             **dict.fromkeys(("map", "head", "medium", "tail", "novel"), MAYBE_NUMBER),
-            **{"epoch": WHOLE, "stage": TEXT, "epochs": WHOLE, "curve": _list(NUMBER)},
+            **{"epoch": WHOLE, "stage": TEXT, "epochs": WHOLE},
+            **dict.fromkeys(("curve", "curve_softmax"), _list(NUMBER)),
         )
     ),
     "oracle_reason": MAYBE_TEXT,

@@ -39,6 +39,7 @@ class EpochOracle:
         self._method, self._task, self._run, self._score = method, task, run, score
         self._best: dict[str, Any] = {}
         self._curve: list[float] = []
+        self._softmax: list[float] = []  # the same after a softmax over classes, of logits alone
         self._reason: str | None = None
         self._stage: str | None = None
         self.seconds = 0.0
@@ -52,7 +53,8 @@ class EpochOracle:
     def _evaluate(self, stage: str, epoch: int) -> None:
         """Keep the epoch if it is the stage's best so far; say why where it cannot be one."""
         if stage != self._stage:
-            self._stage, self._best, self._curve, self._reason = stage, {}, [], None
+            self._stage, self._best, self._reason = stage, {}, None
+            self._curve, self._softmax = [], []
         try:
             with untouched(self._method, self._run):
                 scores = self._score()
@@ -62,11 +64,14 @@ class EpochOracle:
             why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             self._reason = self._reason or f"{stage}, epoch {epoch}: predict: {why}"
             return
-        found = metrics.evaluate(scores, self._task.test.labels, self._task.groups).metrics
+        labels, groups, kind = self._task.test.labels, self._task.groups, self._method.scores
+        found = metrics.evaluate(scores, labels, groups, kind).metrics
         if found["map"] is None:
             self._reason = self._reason or "no class has a positive test image"
             return
         self._curve.append(found["map"])
+        if found["map_softmax"] is not None:
+            self._softmax.append(found["map_softmax"])
         if not self._best or found["map"] > self._best["map"]:
             self._best = {name: found[name] for name in FIELDS} | {"epoch": epoch, "stage": stage}
 
@@ -77,7 +82,8 @@ class EpochOracle:
         if not self._curve:
             return {"oracle": None, "oracle_reason": self._reason or NOTHING}
         counted = {"epochs": len(self._curve), "curve": self._curve}
-        return {"oracle": self._best | counted, "oracle_reason": self._reason}
+        softmax = {"curve_softmax": self._softmax} if self._softmax else {}
+        return {"oracle": self._best | counted | softmax, "oracle_reason": self._reason}
 
 
 @contextlib.contextmanager

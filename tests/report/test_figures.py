@@ -128,7 +128,8 @@ def test_gains_are_over_zero_shot_by_class(tmp_path):
     np.testing.assert_allclose(found, [-10.0, np.nan, 7.0])
     (drawn,) = gains.figures(grid, "voc-lt")
     (row,) = drawn.figure.axes
-    assert [p.get_height() for p in row.patches[:3:2]] == [-10.0, 7.0]
+    tops = [path.vertices[1, 1] for path in row.collections[0].get_paths()]
+    assert tops[:3:2] == [-10.0, 7.0]
     assert "coop (n = 2): -1.5 on average, better in 1 of 2 classes" in row.get_title("left")
 
 

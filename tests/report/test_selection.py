@@ -132,7 +132,7 @@ def test_of_many_classes_gains_show_some_and_speak_of_all(tmp_path):
     (drawn,) = gains.figures(gather(units, fakes.store(tmp_path, stored)), "voc-lt")
     assert f"AP of {gains.CLASSES} of {count} classes, evenly spread less that" in drawn.caption
     (axes,) = drawn.figure.axes
-    assert len(axes.patches) == gains.CLASSES
+    assert len(axes.collections[0].get_paths()) == gains.CLASSES
     assert f"better in 100 of {count} classes" in axes.get_title("left")
     names = [text.get_text() for text in axes.get_xticklabels()]
     assert names[0].startswith("class 000 ") and names[-1].startswith(f"class {count - 1} ")

@@ -33,9 +33,9 @@ def new_run():
     return Run(clip=None, store=None, device="cpu", identity="unit")
 
 
-def watched(answers, labels=LABELS):
-    """A watch whose n-th evaluation gives answers[n]: scores, or what it raises."""
-    answers, method, run = iter(answers), SimpleNamespace(), new_run()
+def watched(answers, labels=LABELS, kind="raw"):
+    """A watch whose n-th evaluation gives answers[n]: scores of a kind, or what it raises."""
+    answers, method, run = iter(answers), SimpleNamespace(scores=kind), new_run()
 
     def score():
         answer = next(answers)
@@ -60,6 +60,20 @@ def test_the_first_of_the_best_epochs_is_kept():
     assert (best["stage"], best["epoch"], best["map"]) == ("prompts", 3, 100)
     assert best["head"] == 100 and best["medium"] is best["tail"] is best["novel"] is None
     assert found["oracle_reason"] is None and run.after_epoch is None and watch.seconds > 0
+
+
+def test_of_logits_the_curve_after_a_softmax_is_kept_as_well():
+    shifted = GOOD + 9 * np.arange(4)[:, None]  # which a softmax over classes takes away
+    watch, run = watched([shifted, BAD, GOOD], kind="logits")
+    for at in (("one", 1), ("two", 1), ("two", 2)):
+        run.after_epoch(*at)
+    best = watch.close()["oracle"]
+    each = [metrics.evaluate(s, LABELS, {}, "logits").metrics for s in (BAD, GOOD)]
+    assert best["curve_softmax"] == [found["map_softmax"] for found in each]
+    assert len(set(best["curve_softmax"])) == 2 and best["epochs"] == 2
+    watch, run = watched([GOOD])
+    run.after_epoch("one", 1)
+    assert "curve_softmax" not in watch.close()["oracle"]
 
 
 def test_only_the_last_stage_counts():

@@ -121,6 +121,10 @@ def cluster(world, slurm):
         found.slurm("scontrol", "update", f"NodeName={node()}", "State=RESUME")
 
 
+def is_alive(process):
+    return os.path.exists(f"/proc/{process}")
+
+
 def node():
     return platform.node().partition(".")[0]
 
@@ -199,10 +203,13 @@ def test_a_node_that_goes_and_comes_back(cluster, undisturbed, state):
     flags, expected = undisturbed
 
     def away():
-        for now in (state, "RESUME"):
-            change = ("scontrol", "update", f"NodeName={node()}", f"State={now}", "Reason=test")
-            cluster.slurm(*change[: 4 if now == "RESUME" else 5])
-            time.sleep(2)
+        jobs = cluster.computing()
+        update = ("scontrol", "update", f"NodeName={node()}")
+        cluster.slurm(*update, f"State={state}", "Reason=test")
+        if state == "DOWN":  # Slurm starts no job where it still ends the same one
+            wait_for(lambda: not any(map(is_alive, jobs)))
+            time.sleep(5)
+        cluster.slurm(*update, "State=RESUME")
 
     assert disturbed(cluster, flags, away) == expected
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
@@ -99,7 +100,11 @@ def _row(
     axes.tick_params(axis="x", length=0)
     look = style.look(grid.labels.index(label))
     bars = values[places]
-    axes.bar(range(len(bars)), bars, 0.72, color=look.colour, edgecolor=style.INK, lw=0.5)
+    corners = np.array([[-0.36, 0], [-0.36, 1], [0.36, 1], [0.36, 0]])  # of a bar of height 1
+    shapes = corners * np.stack([np.ones_like(bars), bars], 1)[:, None]
+    shapes[..., 0] += np.arange(len(bars))[:, None]
+    # One collection: as many rectangles of their own take several times as long to draw.
+    axes.add_collection(PolyCollection(shapes, facecolor=look.colour, edgecolor=style.INK, lw=0.5))
     axes.axhline(0, color=style.INK, lw=0.9)
     known = values[np.isfinite(values)]
     words = f"{named(grid, task, label)}: {known.mean():+.1f} on average, "

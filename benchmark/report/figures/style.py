@@ -149,8 +149,9 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     """
     figure.set_dpi(160)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine(None)  # what it arranged stays
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # what it arranged stays
     part = figure.get_tightbbox(renderer).padded(0.15)
     out = {}
     for kind, dpi, options in (

@@ -24,7 +24,8 @@ def order(grid: Grid) -> Table | None:
     for table in data.tables.values():
         mine, name = counterparts.ours(grid, table), _name(table, data)
         for place in (p for p in table.places if p.column != "var"):
-            known = [r for r in table.rows.values() if place in r.printed and not r.backbone]
+            theirs = [r for r in table.rows.values() if not r.backbone]
+            known = [r for r in theirs if r.number(place) is not None]
             here = {row: numbers[place] for row, numbers in mine.values([place]).items() if numbers}
             rows = {mine.labels[row.name]: row for row in known if row.name in here}
             if len(rows) > 1:
@@ -73,8 +74,8 @@ def _agreement(
     grid: Grid, rows: Mapping[str, Row], place: Place, here: Sequence[float]
 ) -> tuple[Entry, ...]:
     """The entries of one column: `rows` by label, and the means that we have of them."""
-    printed = [row.printed[place] for row in rows.values()]
-    logged = [row.logged.get(place, row.printed[place]) for row in rows.values()]
+    printed = [row.number(place) for row in rows.values()]
+    logged = [row.logged.get(place, row.number(place)) for row in rows.values()]
     words = [str(len(rows)), tau(here, printed), tau(here, logged) if logged != printed else "-"]
     return (
         *(Entry(word=word) for word in words),

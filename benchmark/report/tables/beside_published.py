@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from benchmark.published import audit, reading
-from benchmark.published.model import Place, PublishedTable, Row, Spot
+from benchmark.published.model import LOGGED, PRINTED, Place, PublishedTable, Row, Spot
 from benchmark.report.grid import Cell, Grid, Stat, task_title
 from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import about, gaps
 
-COLUMNS = ("measured", "n", "printed", "gap", "in 2 std")
-LOGGED = ("logged", "gap to log", "log in 2 std")
+MEASURED = ("measured", "n")
+THEIRS = {  # the number of theirs, and what ours is to it
+    PRINTED: ("printed", "gap", "in 2 std"),
+    LOGGED: ("logged", "gap to log", "log in 2 std"),
+}
 
 
 Footnotes = dict[str, int]  # text -> number, in the order in which they are first needed
@@ -45,18 +48,19 @@ def _table(grid: Grid, table: PublishedTable, rows: Sequence[tuple[str, Row]]) -
     tasks = [t for t in table.tasks if any(grid.cell(t, label).done for label, _ in rows)]
     notes: Footnotes = {}
     lines = [(label, row, column) for label, row in rows for column in _columns(table, row)]
-    columns = COLUMNS + LOGGED * any(row.logged for _, row in rows)
+    kinds = [kind for kind in THEIRS if any(getattr(row, kind) for _, row in rows)]
+    columns = MEASURED + sum((THEIRS[kind] for kind in kinds), ())
     blocks = []
     for task in tasks:
-        entries = [_entries(grid.cell(task, x), table, row, c, notes) for x, row, c in lines]
-        rows_here = tuple(each[: len(columns)] for each in entries)
-        blocks.append(Block(task, columns, rows_here, title=task_title(task)))
+        entries = [_entries(grid.cell(task, x), table, row, c, kinds, notes) for x, row, c in lines]
+        blocks.append(Block(task, columns, tuple(entries), title=task_title(task)))
     labels = list(dict.fromkeys(label for label, _ in rows))
     done = [r for task in tasks for label in labels for r in grid.cell(task, label).done]
     backbones = ", ".join(dict.fromkeys(str(r.get("backbone")) for r in done))
     caption = (
         f"{table.title}, {about(grid, tasks)}: mAP in percent measured here ({backbones}; mean ± "
-        f"sample standard deviation over n units) beside {table.paper} of {table.source}. "
+        f"sample standard deviation over n units) beside {table.paper} of {table.source.text} "
+        f"({table.source.status}). "
         "Gap: measured less published; in 2 std: whether it is no more than two of our standard "
         "deviations; logged: what the authors' log of the same run says. Small numbers: notes."
     )
@@ -81,25 +85,31 @@ def _columns(table: PublishedTable, row: Row) -> list[str]:
 
 
 def _entries(
-    cell: Cell, table: PublishedTable, row: Row, column: str, notes: Footnotes
+    cell: Cell,
+    table: PublishedTable,
+    row: Row,
+    column: str,
+    kinds: Sequence[str],
+    notes: Footnotes,
 ) -> tuple[Entry, ...]:
-    """The entries of COLUMNS and LOGGED in one row."""
+    """The entries of MEASURED and of THEIRS in one row; the first number of theirs has the notes
+    about it."""
     place = Place(cell.task, column.partition(", ")[0])
-    printed, logged = row.printed.get(place), row.logged.get(place)
     also = cell.stat(row.also) if row.also else None
     found = also if ", " in column else cell.stat(place.column)
     if ", " in column and also is None:  # such as the redraw, which VOC has none of
-        return (Entry(),) * len(COLUMNS + LOGGED)
+        return (Entry(),) * (len(MEASURED) + sum(len(THEIRS[kind]) for kind in kinds))
     flags = [*_flags().get(Spot(table.name, row.name, place), ())]
     if place == table.places_of(cell.task)[0]:
         flags += [row.also_note] * bool(also)
         flags += [f"published with {row.backbone}"] * bool(row.backbone) + [*row.notes]
-    mark = _mark(notes, flags) if printed is not None else ""
-    return (
-        *(Entry(found), Entry(word=str(found.n) if found else "-")),
-        *(Entry(word=_number(printed, table.decimals), mark=mark), *_compared(found, printed)),
-        *(Entry(word=_number(logged, 2)), *_compared(found, logged)),
-    )
+    out = [Entry(found), Entry(word=str(found.n) if found else "-")]
+    for kind in kinds:
+        theirs, decimals = getattr(row, kind).get(place), table.decimals if kind == PRINTED else 2
+        mark = _mark(notes, flags) if theirs is not None else ""
+        flags = [] if mark else flags
+        out += [Entry(word=number(theirs, decimals), mark=mark), *compared(found, theirs)]
+    return tuple(out)
 
 
 def _mark(notes: Footnotes, texts: Sequence[str]) -> str:
@@ -108,7 +118,7 @@ def _mark(notes: Footnotes, texts: Sequence[str]) -> str:
     return ",".join(map(str, sorted(found)))
 
 
-def _compared(found: Stat | None, theirs: float | None) -> list[Entry]:
+def compared(found: Stat | None, theirs: float | None) -> list[Entry]:
     """The gap, and whether it is at most two of our standard deviations."""
     if found is None or theirs is None:
         return [Entry(), Entry()]
@@ -117,5 +127,6 @@ def _compared(found: Stat | None, theirs: float | None) -> list[Entry]:
     return [Entry(word=f"{gap:+.2f}"), Entry(word=within)]
 
 
-def _number(number: float | None, decimals: int) -> str:
-    return "-" if number is None else f"{number:.{decimals}f}"
+def number(value: float | None, decimals: int = 2) -> str:
+    """The number as text, `-` for none."""
+    return "-" if value is None else f"{value:.{decimals}f}"

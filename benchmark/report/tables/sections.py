@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from benchmark.report.bootstrap import Pairs
 from benchmark.report.grid import Grid
-from benchmark.report.tables import ablations, agreement, beside_published, claims, second_metrics
+from benchmark.report.tables import (
+    ablations,
+    agreement,
+    beside_curves,
+    beside_published,
+    claims,
+    second_metrics,
+)
 from benchmark.report.tables.table import Table, few_shot, long_tailed
 from benchmark.suites.tables import ReportLayout
 
@@ -66,6 +73,7 @@ def every(
         Section("Few-shot tasks after a class-balanced redraw", second_metrics.redraw(grid)),
         Section("Best epoch on test (oracle)", second_metrics.oracle(whole)),
         *(Section(title, table) for title, table in beside_published.sections(whole)),
+        *(Section(title, table) for title, table in beside_curves.sections(whole)),
     )
     return [section for section in found if section.table]
 
