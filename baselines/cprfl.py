@@ -60,8 +60,8 @@ class CPRFL(Method):
                   (`preprocess: square-raw-448`), beside the text tower of CLIP's RN50
     text          "frozen": as the paper's figure has it; the code trains the text tower
     local         CLIP's places: "tokens" or "value", see `Run.features`; no part of a ResNet-101
-    trunk_rate    factor on the trunk's learning rate. 1: the code means 0.1 and by a slip in the
-                  names of parameters gives the trunk the same rate as all
+    trunk_rate    factor on the trunk's learning rate. 1: the code means 0.1, and by a slip in the
+                  names of parameters gives the trunk the rate of all others
     loss          a name of `losses.make`; the paper's figure says re-weighting, its abstract and
                   the code's default asl. db_constants "coco" or "voc", for its other option
     width         of the tokens; 0: of the places as they come, D of CLIP's space or a ResNet-101's

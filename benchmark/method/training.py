@@ -70,7 +70,8 @@ def train(
                  curve's entries {"stage", "epoch", "loss"}: the mean loss of each epoch, from 1 on
     buffers      what `loss_of` changes beside the parameters, such as the statistics of a batch
                  norm in training: floats, which end as their moving average too
-    rates        factors on the learning rate of single parameters; 1 for the others
+    rates        factors on the learning rate of single parameters, 0 for one that stays as it is;
+                 1 for the others
     If the harness put an `after_epoch` in the run, it is called with the stage and the epoch, the
     moving average being in place. ValueError for an unknown optimiser or schedule.
     """
@@ -160,8 +161,10 @@ def _schedule(optimiser, recipe: Recipe, steps: int):
     if recipe.schedule == "onecycle":
         total = max(recipe.epochs, recipe.cycle) * steps + 1
         highest = [group["lr"] for group in optimiser.param_groups]
+        # torch divides by the length of a rise that ends where it begins.
+        rise = recipe.rise + 1e-9 * (recipe.rise * total == 1)
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, highest, total_steps=total, pct_start=recipe.rise
+            optimiser, highest, total_steps=total, pct_start=rise
         )
 
     def factor(step: int) -> float:

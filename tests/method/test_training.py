@@ -62,6 +62,11 @@ def test_ema_lags_behind_the_last_value():
     assert 0 < average < last
 
 
+@pytest.mark.parametrize("steps", range(1, 13))
+def test_one_cycle_of_few_steps(steps):
+    assert 0 < go(Recipe(steps, 0.1, 10, schedule="onecycle", rise=0.1))[0] < 2
+
+
 def test_no_epochs_change_nothing():
     value, seen, run = go(Recipe(0, 0.1), start=1.5)
     assert value == 1.5 and not seen and not run.curve
