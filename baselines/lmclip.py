@@ -152,8 +152,8 @@ class LMCLIP(Method):
 
         recipe = Recipe.of(self, schedule="cosine", decay_all=True)
         power = self.sampling_power
-        chances = sample_weights(labels.cpu(), power) if power else None
-        train(self.model.parameters(), loss_of, len(labels), recipe, run, "fine-tuning", chances)
+        drawn = {"chances": sample_weights(labels.cpu(), power)} if power else {}
+        train(self.model.parameters(), loss_of, len(labels), recipe, run, "fine-tuning", **drawn)
 
     @torch.no_grad()
     def predict(self, images, run):

@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.clip import image_features as clip_features
-from benchmark.clip import pretrained
+from benchmark.clip import imagenet
 from benchmark.common import identity
 from benchmark.common.errors import InputError
-from benchmark.data.preprocessing import RAW
 from benchmark.method import Run
 
 NAMES = ("clip", "imagenet", "imagenet-random")
 # ViT-B/16, patch 16 at 224 pixels, trained on ImageNet-1K alone. Which such weights the authors
 # took is not stated.
 ARCHITECTURE = "vit_base_patch16_224.augreg_in1k"
-REPOSITORY, FILE = "timm/vit_base_patch16_224.augreg_in1k", "model.safetensors"
+SOURCE = imagenet.Source("timm/vit_base_patch16_224.augreg_in1k")
 
 
 def make(name: str, run: Run, local: str) -> nn.Module:
@@ -38,7 +37,7 @@ def make(name: str, run: Run, local: str) -> nn.Module:
         torch.manual_seed(run.seed("student"))
         student = ImageNetStudent(run)
     if name == "imagenet":
-        _fill(student.tower, weights())
+        SOURCE.fill(student.tower, weights(), ARCHITECTURE, "head.")
     return student.eval().to(run.device)
 
 
@@ -59,12 +58,7 @@ def digest(name: str) -> str | None:
 
 def weights() -> Path:
     """The ImageNet weights in the hub cache of this machine; InputError if they are not there."""
-    if found := pretrained.cached({"hf_hub": f"{REPOSITORY}/{FILE}"}):
-        return found
-    raise InputError(
-        f"hyperparameter student: 'imagenet' needs {FILE} of huggingface.co/{REPOSITORY} in the "
-        f"hub cache (HF_HOME, by default ~/.cache/huggingface): hf download {REPOSITORY} {FILE}"
-    )
+    return SOURCE.path("hyperparameter student: 'imagenet'")
 
 
 class ImageNetStudent(nn.Module):
@@ -87,31 +81,10 @@ class ImageNetStudent(nn.Module):
         self.embedding = nn.Sequential(
             nn.Linear(self.tower.num_features, space), nn.Tanh(), nn.Linear(space, space)
         )
-        mean, std = (
-            torch.tensor(self.tower.default_cfg[key]).view(3, 1, 1) for key in ("mean", "std")
-        )
-        own_mean, own_std = run.preprocess.statistics(clip.mean.cpu(), clip.std.cpu())
-        if run.preprocess.colours == RAW:
-            mean, std = own_mean, own_std
-        self.register_buffer("factor", own_std / std, persistent=False)
-        self.register_buffer("shift", (own_mean - mean) / std, persistent=False)
+        mean, std = (self.tower.default_cfg[key] for key in ("mean", "std"))
+        self.as_trained = imagenet.AsTrained(clip, run.preprocess, mean, std)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embedded class token (N, D) and patch tokens (N, L, D)."""
-        tokens = self.embedding(self.tower.forward_features(images * self.factor + self.shift))
+        tokens = self.embedding(self.tower.forward_features(self.as_trained(images)))
         return tokens[:, 0], tokens[:, self.tower.num_prefix_tokens :]
-
-
-def _fill(tower: nn.Module, path: Path) -> None:
-    """Put a timm checkpoint's tensors in their places; its classifier is left out."""
-    from safetensors.torch import load_file
-
-    try:
-        state = {k: v for k, v in load_file(path).items() if not k.startswith("head.")}
-        tower.load_state_dict(state)
-    except Exception as error:  # of a damaged file, the reader raises anything
-        reason = " ".join(str(error).split())[:150]
-        raise InputError(
-            f"weights file {path}: not those of {ARCHITECTURE} ({reason}); delete it and get "
-            f"{FILE} of {REPOSITORY} again"
-        ) from error

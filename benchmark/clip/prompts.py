@@ -19,13 +19,18 @@ def words(class_name: str) -> str:
     return class_name.replace("_", " ")
 
 
+def template_prompts(class_names: Sequence[str], template: str) -> list[str]:
+    """The template with each class name in it."""
+    return [template.format(words(name)) for name in class_names]
+
+
 @torch.no_grad()
 def encode_template(clip: Clip, class_names: Sequence[str], template: str) -> Tensor:
     """Text features (C, D), not normalised, of a fixed prompt such as "a photo of a {}.".
 
     What the prompts begin with is computed once; with `clip.plain_text` open_clip does it all.
     """
-    prompts = [template.format(words(name)) for name in class_names]
+    prompts = template_prompts(class_names, template)
     if clip.plain_text:
         return clip.encode_text(prompts)
     return text_features(tower_of(clip.model), clip.tokenizer(prompts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -61,7 +61,10 @@ def train(
     recipe: Recipe,
     run: Run,
     stage: str,
+    *,
     chances: Tensor | None = None,
+    buffers: Iterable[Tensor] = (),
+    rates: Mapping[nn.Parameter, float] | None = None,
 ) -> None:
     """Minimise `loss_of(indices)` over batches of the `count` training images, in place.
 
@@ -71,6 +74,10 @@ def train(
                  curve's entries {"stage", "epoch", "loss"}: the mean loss of each epoch, from 1 on
     chances      weights (count,) by which an epoch's `count` images are drawn, with replacement;
                  None: each of them once
+    buffers      what `loss_of` changes beside the parameters, such as the statistics of a batch
+                 norm in training: floats, which end as their moving average too
+    rates        factors on the learning rate of single parameters, 0 for one that stays as it is;
+                 1 for the others
     If the harness put an `after_epoch` in the run, it is called with the stage and the epoch, the
     moving average being in place. ValueError for an unknown optimiser or schedule.
     """
@@ -79,10 +86,11 @@ def train(
     steps = math.ceil(count / recipe.batch_size)
     if not recipe.epochs:
         return
-    optimiser = _optimiser(parameters, recipe)
+    optimiser = _optimiser(parameters, recipe, rates or {})
     schedule = _schedule(optimiser, recipe, steps)
-    # What the training ends with: a moving average, or without one the parameters themselves.
-    average = [p.detach().clone() if recipe.ema else p.detach() for p in parameters]
+    kept = [tensor.detach() for tensor in (*parameters, *buffers)]
+    # What the training ends with: a moving average, or without one the tensors themselves.
+    average = [tensor.clone() if recipe.ema else tensor for tensor in kept]
     order = run.generator(f"batches {stage}")
     for epoch in range(recipe.epochs):
         losses = []
@@ -100,14 +108,14 @@ def train(
             schedule.step()
             losses.append(loss.detach())
             if recipe.ema:
-                torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - recipe.ema)
+                torch._foreach_lerp_(average, kept, 1 - recipe.ema)
         mean = float(torch.stack(losses).mean())
         run.curve.append({"stage": stage, "epoch": epoch + 1, "loss": mean})
         if run.after_epoch:
-            with _averaged(parameters, average):
+            with _averaged(kept, average):
                 run.after_epoch(stage, epoch + 1)
     run.draws.clear()  # a later stage draws its own
-    _put(parameters, average)
+    _put(kept, average)
 
 
 def drawn(count: int, chances: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -118,20 +126,19 @@ def drawn(count: int, chances: Tensor | None, generator: torch.Generator) -> Ten
 
 
 @contextlib.contextmanager
-def _averaged(parameters: list[nn.Parameter], average: list[Tensor]) -> Iterator[None]:
-    """The parameters' moving average in their place for a while; without one, themselves."""
-    own = [p.detach().clone() for p in parameters]
-    _put(parameters, average)
+def _averaged(kept: list[Tensor], average: list[Tensor]) -> Iterator[None]:
+    """Their moving average in the tensors' place for a while; without one, themselves."""
+    own = [tensor.clone() for tensor in kept]
+    _put(kept, average)
     try:
         yield
     finally:
-        _put(parameters, own)
+        _put(kept, own)
 
 
-@torch.no_grad()
-def _put(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
-    for parameter, value in zip(parameters, values, strict=True):
-        parameter.copy_(value)
+def _put(tensors: list[Tensor], values: list[Tensor]) -> None:
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.copy_(value)
 
 
 def _check_float32(parameters: list[nn.Parameter]) -> None:
@@ -141,13 +148,22 @@ def _check_float32(parameters: list[nn.Parameter]) -> None:
         raise TypeError(f"parameters to train are {', '.join(sorted(wrong))}; make them float32")
 
 
-def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def _optimiser(
+    parameters: list[nn.Parameter], recipe: Recipe, rates: Mapping[nn.Parameter, float]
+) -> torch.optim.Optimizer:
     least = 0 if recipe.decay_all else 2  # dimensions of what decays
+    alike: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        kind = parameter.ndim >= least, rates.get(parameter, 1.0)
+        alike.setdefault(kind, []).append(parameter)
     groups = [
-        {"params": [p for p in parameters if p.ndim >= least], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim < least], "weight_decay": 0.0},
+        {
+            "params": group,
+            "lr": recipe.lr * rate,
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (decays, rate), group in alike.items()
     ]
-    groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, fused=True)
     if recipe.optimiser == "adamw":
@@ -159,8 +175,11 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
 def _schedule(optimiser, recipe: Recipe, steps: int):
     if recipe.schedule == "onecycle":
         total = max(recipe.epochs, recipe.cycle) * steps + 1
+        highest = [group["lr"] for group in optimiser.param_groups]
+        # torch divides by the length of a rise that ends where it begins.
+        rise = recipe.rise + 1e-9 * (recipe.rise * total == 1)
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.lr, total_steps=total, pct_start=recipe.rise
+            optimiser, highest, total_steps=total, pct_start=rise
         )
 
     def factor(step: int) -> float:

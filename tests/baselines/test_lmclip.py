@@ -69,7 +69,7 @@ def test_draws_depend_on_unit_and_stage_alone(tmp_path):
 
         parameter = torch.nn.Parameter(torch.zeros(2))
         recipe = training.Recipe(epochs=2, lr=0.1, batch_size=8)
-        training.train([parameter], loss_of, 40, recipe, run, stage, weights)
+        training.train([parameter], loss_of, 40, recipe, run, stage, chances=weights)
         return found
 
     first = seen("fine-tuning")

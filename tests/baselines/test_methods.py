@@ -43,14 +43,16 @@ def quick(name: str) -> dict:
         wanted |= {"epochs": 8, "lr": 3e-4, "augment": "none"}  # an image encoder's
     if name == "lmclip":
         wanted |= {"epochs": 8, "lr": 5e-5, "augment": "none"}  # a whole CLIP's
+    if name == "cprfl":
+        wanted |= {"epochs": 8, "lr": 1e-3, "batch_size": 6, "trunk_rate": 0.1, "augment": "none"}
     if name == "taidpt":
         wanted["scale"] = known["scale"]
     return wanted
 
 
 def test_the_papers_methods_are_found():
-    known = {"zeroshot", "coop", "cocoop", "dualcoop", "lmpt", "taidpt", "lmclip", "hpdval"}
-    assert known | {"hpdval-released"} <= set(METHODS)
+    known = {"zeroshot", "coop", "cocoop", "dualcoop", "lmpt", "taidpt", "lmclip", "cprfl"}
+    assert known | {"hpdval", "hpdval-released"} <= set(METHODS)
 
 
 @pytest.fixture(scope="module")

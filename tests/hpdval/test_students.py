@@ -53,7 +53,7 @@ def test_missing_imagenet_weights_are_one_line_with_the_way_to_get_them(tmp_path
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *a: None)
-    with pytest.raises(InputError, match=f"hf download {students.REPOSITORY}") as caught:
+    with pytest.raises(InputError, match=f"hf download {students.SOURCE.repository}") as caught:
         HPDVAL(student="imagenet").fit(drawn_images.images(tmp_path, 4), drawn_images.run(tmp_path))
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="set it to tokens"):

@@ -62,6 +62,11 @@ def test_ema_lags_behind_the_last_value():
     assert 0 < average < last
 
 
+@pytest.mark.parametrize("steps", range(1, 13))
+def test_one_cycle_of_few_steps(steps):
+    assert 0 < go(Recipe(steps, 0.1, 10, schedule="onecycle", rise=0.1))[0] < 2
+
+
 def test_no_epochs_change_nothing():
     value, seen, run = go(Recipe(0, 0.1), start=1.5)
     assert value == 1.5 and not seen and not run.curve
@@ -114,3 +119,37 @@ def test_averaged_weights_are_taken_out_again_when_the_harness_fails():
     with pytest.raises(RuntimeError, match="gone"):
         train([value], lambda i: -value.sum(), 4, Recipe(1, 0.1, 4, ema=0.9), run, "fit")
     assert 0 < seen[0] < value.item()
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_buffers_that_the_loss_changes_are_averaged_like_parameters(ema):
+    run = Run(clip=None, store=None, device="cpu", identity="unit")
+    value, steps, seen = nn.Parameter(torch.zeros(1)), torch.zeros(1), []
+    run.after_epoch = lambda stage, epoch: seen.append(steps.item())
+
+    def loss_of(indices):
+        steps.add_(1)
+        return value.sum()
+
+    train([value], loss_of, 10, Recipe(2, 0.1, 4, ema=ema), run, "fit", buffers=[steps])
+    expected, average = [], 0.0
+    for step in range(1, 7):
+        average = ema * average + (1 - ema) * step
+        expected.append(average)
+    assert seen == pytest.approx([expected[2], expected[5]])
+    assert steps.item() == pytest.approx(expected[5])
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "onecycle"])
+def test_a_single_parameter_may_have_a_lower_rate(optimiser, schedule):
+    """Under a constant gradient its path is that of the others, so many times as short."""
+    run = Run(clip=None, store=None, device="cpu", identity="unit")
+    values = [nn.Parameter(torch.zeros(shape)) for shape in ((2, 2), (2, 2), (3,), (3,))]
+    recipe = Recipe(3, 0.01, 4, optimiser, weight_decay=0.0, schedule=schedule)
+    rates = {values[1]: 0.1, values[2]: 0.0}
+    train(values, lambda i: sum(map(torch.sum, values)), 10, recipe, run, "fit", rates=rates)
+    usual = values[0].detach()[0, 0].item()
+    assert usual < 0
+    for value, rate in zip(values, (1.0, 0.1, 0.0, 1.0), strict=True):
+        torch.testing.assert_close(value.detach(), torch.full_like(value, rate * usual))

@@ -22,6 +22,7 @@ from benchmark.clip.model import Clip
 from benchmark.clip.prompts import cosine_logits, encode_template
 from benchmark.common.errors import InputError
 from benchmark.diagnostics.parity import model
+from benchmark.diagnostics.parity.cprfl import cprfl
 from benchmark.diagnostics.parity.lmclip import lmclip
 from benchmark.diagnostics.parity.vectors import Vectors
 from benchmark.method import losses
@@ -195,6 +196,7 @@ FILES: dict[str, Callable[[Vectors], Iterator[Ours]]] = {
     "rn_dualcoop.safetensors": dualcoop,
     "vit_hpdval_released.safetensors": hpdval_released,
     "lmclip.safetensors": lmclip,
+    "cprfl.safetensors": cprfl,
 }
 
 
