@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.clip.image_features import image_features
+from benchmark.clip.model import Clip
 from benchmark.clip.observe import observed
 from benchmark.clip.packing import text_features
-from benchmark.clip.prompts import cosine_logits, tower_of, words
+from benchmark.clip.prompts import tower_of, words
 from benchmark.common.device import take_rows
 from benchmark.common.errors import InputError
+from benchmark.data.images import LabelledImages
 from benchmark.method import Method, losses
 from benchmark.method.inputs import label_matrix, picture_parts
 from benchmark.method.search_space import Choice, Range, SearchSpace
@@ -139,15 +141,13 @@ class LMCLIP(Method):
         if not (self.contrastive or self.balanced):
             raise InputError("lmclip: no loss is left; set contrastive or balanced")
         labels = label_matrix(run, train_set)
-        self.tokenizer, self.names = run.clip.tokenizer, train_set.class_names
-        encode = TextEncoder(self._prompts(), self._captions(train_set), run.clip.plain_text)
-        self.model = run.clip.trainable()
+        self.encode, self.model = self._encoder(train_set, run.clip), run.clip.trainable()
         draw = run.training_pixels(train_set.images, self.augment)
         loss = self.class_loss(labels)
 
         def loss_of(indices):
             whole = _image(self.model, run.normalise(draw(indices)))
-            texts, known = encode(self.model, indices), take_rows(labels, indices)
+            texts, known = self.encode(self.model, indices), take_rows(labels, indices)
             return self.objective(self.model, whole, *texts, known, loss)
 
         recipe = Recipe.of(self, schedule="cosine", decay_all=True)
@@ -157,9 +157,9 @@ class LMCLIP(Method):
 
     @torch.no_grad()
     def predict(self, images, run):
-        text = text_features(tower_of(self.model), self._prompts())
+        classes, _ = self.encode(self.model, torch.arange(0))
         scale, parts = self.model.logit_scale.exp(), picture_parts(run, images)
-        return torch.cat([cosine_logits(_image(self.model, part), text, scale) for part in parts])
+        return torch.cat([scale * _image(self.model, part) @ classes.T for part in parts])
 
     def objective(
         self,
@@ -186,17 +186,14 @@ class LMCLIP(Method):
         loss = losses.make(self.loss, labels, "coco")
         return (lambda x, y: loss(x, y) / y.shape[1]) if self.loss == "asl" else loss
 
-    def _prompts(self) -> Tensor:
-        """Tokens (C, L) of the classes' prompts."""
-        return self.tokenizer([caption([name], self.template) for name in self.names])
-
-    def _captions(self, train_set) -> Tensor:
-        """Tokens (N, L) of the images' captions."""
-        texts = []
-        for row in train_set.labels.astype(bool):
-            names = itertools.compress(self.names, row)
-            texts.append(shortened(caption(list(names), self.template), self.tokenizer))
-        return self.tokenizer(texts)
+    def _encoder(self, data: LabelledImages, clip: Clip) -> TextEncoder:
+        """Of the classes' prompts, and of the captions that the images' labels make."""
+        prompts = [caption([name], self.template) for name in data.class_names]
+        captions = []
+        for row in data.labels.astype(bool):
+            names = list(itertools.compress(data.class_names, row))
+            captions.append(shortened(caption(names, self.template), clip.tokenizer))
+        return TextEncoder(clip.tokenizer(prompts), clip.tokenizer(captions), clip.plain_text)
 
 
 def _image(model: nn.Module, pictures: Tensor) -> Tensor:
