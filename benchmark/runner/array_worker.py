@@ -55,10 +55,12 @@ class ArrayWorker:
 
     folder   the launch's, on the disk that all machines share
     struck   keys of units in whose middle this job's time was over before; it begins with them
+    in_vain  whether its time was over before it had begun any
     """
 
     folder: Path
     struck: frozenset[str] = frozenset()
+    in_vain: bool = False
 
     def __call__(self, number: int) -> None:
         """Compute; returns when nothing is left, or only what others have held on to for long.
@@ -95,21 +97,22 @@ class ArrayWorker:
 
         Its units are put back with their claims. One that this job has begun with, and that had
         its whole time, is too long for it if that was the second try: it has failed. None where
-        going on would lead nowhere, as not even one unit was begun.
+        going on would lead nowhere, as a second time not even one unit was begun.
         """
         from submitit.core.utils import DelayedSubmission
 
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         walk = getattr(self, "walk", None)
-        struck = self.struck
+        struck, in_vain = self.struck, False
         if walk is not None and self._is_late():
-            if not walk.begun:
+            in_vain = not walk.begun
+            if in_vain and self.in_vain:
                 return None
             for unit, was_first in walk.computing().items():
                 if was_first and unit.key in self.struck:
                     walk.fail(unit, TimeoutError(self._too_long()))
-            struck = frozenset(unit.key for unit in walk.computing())
-        return DelayedSubmission(ArrayWorker(self.folder, struck), number)
+            struck = struck if in_vain else frozenset(unit.key for unit in walk.computing())
+        return DelayedSubmission(ArrayWorker(self.folder, struck, in_vain), number)
 
     def _is_late(self) -> bool:
         """Whether the time limit is the reason to end, and not that the machine is wanted back."""

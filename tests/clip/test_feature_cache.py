@@ -50,7 +50,7 @@ def test_each_preprocessing_has_entries_of_its_own(name, tmp_path):
     pictures = [how.pixels(preprocessing.read_image(f), 96) for f in data.images.files()]
     assert run.preprocess == how and np.array_equal(run.pixels(data.images), pictures)
     batch = run.normalise(torch.from_numpy(np.array(run.pixels(data.images))))
-    assert batch.dtype == torch.float32 and (batch.min() < -0.5) == how.normalise
+    assert batch.dtype == torch.float32 and (batch.min() < -0.5) == (how.colours != "raw")
     with torch.no_grad():
         whole = clip.visual(batch)[0]
     np.testing.assert_allclose(run.features(data.images), whole, rtol=1e-5, atol=1e-5)

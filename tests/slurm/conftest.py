@@ -16,6 +16,8 @@ SCRIPT = Path(__file__).with_name("cluster.sh")
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
     """SLURM_CONF of a cluster that lives as long as the tests."""
+    if os.environ.get("CIMLIC_TEST_SLURM") == "apart":
+        pytest.skip("CIMLIC_TEST_SLURM=apart: these tests run beside the others")
     pytest.importorskip("submitit", reason="the extra [slurm] is not installed")
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:

@@ -108,7 +108,10 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(world, slurm):
+def cluster(world, slurm, monkeypatch):
+    here = world.folder / "a folder with spaces"
+    here.mkdir()
+    monkeypatch.chdir(here)  # jobs are submitted from here
     found = Cluster(world, slurm)
     yield found
     for process in found.started:
@@ -170,31 +173,16 @@ def disturbed(cluster, flags, what):
     return cluster.outcomes()
 
 
-def test_one_task_that_is_cancelled_is_made_up_for(cluster, undisturbed):
+def test_tasks_that_are_cancelled_requeued_or_warned_are_made_up_for(cluster, undisturbed):
     flags, expected = undisturbed
 
-    def cancel():
-        cluster.slurm("scancel", cluster.running()[0])
+    def disturb():
+        for command in (["scontrol", "requeue"], ["scancel", "--signal=USR2"], ["scancel"]):
+            wait_for(cluster.computing)
+            cluster.slurm(*command, cluster.running()[-1])
+            time.sleep(1)
 
-    assert disturbed(cluster, flags, cancel) == expected
-
-
-def test_a_job_that_is_requeued_goes_on(cluster, undisturbed):
-    flags, expected = undisturbed
-
-    def requeue():
-        cluster.slurm("scontrol", "requeue", cluster.running()[0])
-
-    assert disturbed(cluster, flags, requeue) == expected
-
-
-def test_a_job_that_is_warned_requeues_itself(cluster, undisturbed):
-    flags, expected = undisturbed
-
-    def warn():
-        cluster.slurm("scancel", "--signal=USR2", cluster.running()[0])
-
-    assert disturbed(cluster, flags, warn) == expected
+    assert disturbed(cluster, flags, disturb) == expected
     assert "this job is" in cluster.logs()
 
 
@@ -214,21 +202,17 @@ def test_a_node_that_goes_and_comes_back(cluster, undisturbed, state):
     assert disturbed(cluster, flags, away) == expected
 
 
-def test_a_time_limit_strikes_and_the_jobs_go_on(cluster):
-    """Of a minute, Slurm's least; with units of a quarter of it there are several jobs' worth."""
-    flags = cluster.suite(15, seeds=6)
-    limit = ("--slurm", "time=1", "signal_delay_s=20")
-    text = cluster.run(*flags, *JOBS, *limit)
-    assert len(cluster.outcomes()) == 6 and "failed" not in text
-    assert "this job is timed-out" in cluster.logs()
-
-
-def test_a_unit_that_is_longer_than_the_limit_is_named(cluster):
-    flags = cluster.suite(600, seeds=1)
-    limit = ("--slurm", "time=1", "signal_delay_s=20")
-    text = cluster.run(*flags, *JOBS, *limit, code=1)
-    assert "TimeoutError: not done in two jobs of 1:00 each" in text
-    assert not cluster.outcomes()
+def test_a_time_limit_strikes_the_jobs_go_on_and_a_unit_that_is_longer_is_named(cluster):
+    """Of two minutes: Slurm warns up to a minute early, and there is work for longer."""
+    flags = cluster.suite(15, seeds=9)
+    path = cluster.world.folder / "slow.yaml"
+    long = "  long: {method: steady, hyperparameters: {sleep: 900}}\n  slow:"  # of one seed
+    path.write_text(path.read_text().replace("  slow:", long))
+    chosen = ("--methods", "long")
+    limit = ("--slurm", "time=2", "signal_delay_s=5")
+    text = cluster.run(*flags, *chosen, *JOBS, *limit, code=1)
+    assert "TimeoutError: not done in two jobs of 2:00 each" in text
+    assert len(cluster.outcomes()) == 9 and "this job is timed-out" in cluster.logs()
 
 
 def test_detach_then_status_then_report(cluster):
