@@ -63,16 +63,20 @@ class Cluster:
         return text
 
     def wait(self, process, seconds=600):
-        """As `communicate`; meanwhile no job that was requeued waits out Slurm's two minutes."""
+        """As `communicate`; meanwhile no requeued job waits for long."""
         end = time.monotonic() + seconds
         while True:
             try:
                 return process.communicate(timeout=1)
             except subprocess.TimeoutExpired:
                 assert time.monotonic() < end, self.logs()
-                for job in (job for job, state in self.queue().items() if state == "PENDING"):
-                    with contextlib.suppress(subprocess.CalledProcessError):
-                        self.slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+                self.hurry()
+
+    def hurry(self):
+        """Have jobs begin that were requeued, which Slurm lets wait for two minutes."""
+        for job in (job for job, state in self.queue().items() if state == "PENDING"):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self.slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def slurm(self, *command):
         env = os.environ | {"SLURM_CONF": self.conf}
@@ -178,7 +182,7 @@ def test_tasks_that_are_cancelled_requeued_or_warned_are_made_up_for(cluster, un
 
     def disturb():
         for command in (["scontrol", "requeue"], ["scancel", "--signal=USR2"], ["scancel"]):
-            wait_for(cluster.computing)
+            wait_for(lambda: cluster.hurry() or (cluster.running() and cluster.computing()))
             cluster.slurm(*command, cluster.running()[-1])
             time.sleep(1)
 
