@@ -46,14 +46,6 @@ TEXT: dict[str, Callable[[Clip, Sequence[str], str], Text]] = {
 }
 
 
-def criterion(name: str, labels: Tensor, db_constants: str) -> losses.Loss:
-    """A loss by its name, but the asymmetric one is the mean over classes too, as the authors'."""
-    loss, classes = losses.make(name, labels, db_constants), labels.shape[1]
-    if name != "asl":
-        return loss
-    return lambda scores, wanted: loss(scores, wanted) / classes
-
-
 @dataclass(kw_only=True, eq=False)
 class CPRFL(Method):
     """Prompts made of the class names' text features attend to an image's places in one block.
@@ -136,7 +128,7 @@ class CPRFL(Method):
     def fit(self, train_set, run) -> None:
         self._check()
         labels = label_matrix(run, train_set)
-        loss = criterion(self.loss, labels, self.db_constants)
+        loss = losses.make_mean(self.loss, labels, self.db_constants)
         self.names, trained = TEXT[self.text](run.clip, train_set.class_names, self.template)
         self._build(run)
         draw = run.training_pixels(train_set.images, self.augment)

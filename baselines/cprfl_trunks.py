@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from benchmark.clip import imagenet
 from benchmark.clip.image_features import image_features
 from benchmark.common import seeding
+from benchmark.data.preprocessing import MEAN, STD
 from benchmark.method import Run
 
 NAMES = ("clip", "resnet101", "resnet101-random")
@@ -17,7 +18,6 @@ NAMES = ("clip", "resnet101", "resnet101-random")
 # as safetensors, under torchvision's names.
 ARCHITECTURE = "resnet101"
 SOURCE = imagenet.Source("timm/resnet101.tv_in1k")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def make(name: str, run: Run, local: str, width: int) -> nn.Module:

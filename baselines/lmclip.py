@@ -180,11 +180,9 @@ class LMCLIP(Method):
 
     def class_loss(self, labels: Tensor) -> losses.Loss:
         """Of class scores, for training labels (N, C): the mean over images and classes."""
-        if self.loss == "bal":
-            own = {"gamma_neg": self.gamma_neg, "smoothing": self.smoothing}
-            return losses.make("bal", labels, "coco", **own, power=self.class_weights)
-        loss = losses.make(self.loss, labels, "coco")
-        return (lambda x, y: loss(x, y) / y.shape[1]) if self.loss == "asl" else loss
+        own = {"gamma_neg": self.gamma_neg, "smoothing": self.smoothing}
+        own |= {"power": self.class_weights}
+        return losses.make_mean(self.loss, labels, "coco", **(own if self.loss == "bal" else {}))
 
     def _encoder(self, data: LabelledImages, clip: Clip) -> TextEncoder:
         """Of the classes' prompts, and of the captions that the images' labels make."""

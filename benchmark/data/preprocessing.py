@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OWN, RAW, IMAGENET = "own", "raw", "imagenet"
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision has them
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision has them
 _COLOURS = f"(-{RAW}|-{IMAGENET})?"
 _NAME = re.compile(rf"(clip|square){_COLOURS}(?:-([1-9]\d*))?{_COLOURS}")
 _EXAMPLES = (
@@ -85,7 +85,7 @@ class Preprocessing:
         """The mean and deviation that pictures are normalised by, those given being the model's."""
         if self.colours != IMAGENET:
             return mean, std
-        return tuple(mean.new_tensor(x).view(3, 1, 1) for x in (_MEAN, _STD))
+        return tuple(mean.new_tensor(x).view(3, 1, 1) for x in (MEAN, STD))
 
     def identity(self, size: int) -> str:
         """What `pixels` depends on, as part of a cached picture's identity."""

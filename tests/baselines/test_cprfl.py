@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from baselines import cprfl
 from baselines.cprfl import CPRFL
 from benchmark.clip.image_features import image_features
 from benchmark.clip.prompts import encode_template
 from benchmark.common.errors import InputError
+from benchmark.method import losses
 from benchmark.method.discovery import hyperparameters
 from benchmark.method.inputs import picture_parts
 from tests.helpers import drawn_images
@@ -71,7 +71,7 @@ def test_the_loss_falls_and_is_the_mean_asymmetric_one(tmp_path):
     assert len(curve) == 8 and curve[-1] < curve[0] / 2
     start, _ = fitted(data, tmp_path, epochs=0, dropout=0.0)
     scores, labels = start.predict(data.images, run), torch.tensor(data.labels)
-    first = cprfl.criterion("asl", labels, "coco")(scores, labels)
+    first = losses.make_mean("asl", labels, "coco")(scores, labels)
     assert curve[0] == pytest.approx(float(first), rel=1e-4)
 
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from baselines.cprfl import criterion
 from baselines.cprfl_head import Head
 from baselines.cprfl_trunks import places
 from benchmark.method import losses
@@ -18,7 +17,7 @@ def ours(head, maps, text, labels):
         "tokens_in": tokens,
         "tokens_out": head.refined(tokens),
         "score": scores,
-        "loss": criterion("asl", labels, "coco")(scores, labels),
+        "loss": losses.make_mean("asl", labels, "coco")(scores, labels),
     }
 
 
@@ -45,7 +44,7 @@ def test_the_loss_beyond_the_clip_and_far_out():
     """Negatives below probability 0.05 cost nothing; nothing is infinite."""
     x = torch.tensor([[-40.0, -3.5, -2.0, 0.0, 40.0]] * 2, dtype=torch.float64).requires_grad_()
     y = torch.tensor([[0.0] * 5, [1.0] * 5], dtype=torch.float64)
-    loss, expected = criterion("asl", y, "coco")(x, y), asymmetric(x, y)
+    loss, expected = losses.make_mean("asl", y, "coco")(x, y), asymmetric(x, y)
     torch.testing.assert_close(loss, expected)
     slopes = [torch.autograd.grad(each, [x])[0] for each in (loss, expected)]
     torch.testing.assert_close(*slopes)
@@ -57,7 +56,7 @@ def test_other_losses_go_by_their_own_mean():
     x = torch.linspace(-3, 3, labels.numel()).view_as(labels)
     for name in ("bce", "db"):
         own = losses.make(name, labels, "voc")(x, labels)
-        assert torch.equal(criterion(name, labels, "voc")(x, labels), own)
+        assert torch.equal(losses.make_mean(name, labels, "voc")(x, labels), own)
 
 
 def test_what_is_read_does_not_depend_on_what_is_left_out():

@@ -11,11 +11,12 @@ import open_clip
 from torch import Tensor
 from torch.autograd import grad
 
-from baselines.cprfl import CPRFL, criterion
+from baselines.cprfl import CPRFL
 from baselines.cprfl_head import Head, Shape
 from baselines.cprfl_trunks import places
 from benchmark.clip.prompts import template_prompts
 from benchmark.diagnostics.parity.vectors import Vectors
+from benchmark.method import losses
 
 TEXT_TOWER = "RN50-quickgelu"  # whose tokenizer made the prompts' tokens
 HEADS = 2  # of the file, where it does not give its own
@@ -43,7 +44,7 @@ def cprfl(vectors: Vectors) -> Iterator[tuple[str, str, Tensor]]:
     made = head.prompts(text)
     tokens = head.tokens(places(maps), made)
     scores = head(places(maps), text)
-    loss = criterion(method.loss, labels, method.db_constants)(scores, labels)
+    loss = losses.make_mean(method.loss, labels, method.db_constants)(scores, labels)
     yield "prompts", "io.prompts", made
     yield "tokens before the block", "io.tokens_in", tokens
     yield "tokens after the block", "io.tokens_out", head.refined(tokens)
@@ -59,7 +60,7 @@ def cprfl(vectors: Vectors) -> Iterator[tuple[str, str, Tensor]]:
 def _loss(vectors: Vectors, method: CPRFL) -> Iterator[tuple[str, str, Tensor]]:
     x = vectors.get("asl.x", "images", "classes").requires_grad_()
     y = vectors.get("asl.y", "images", "classes")
-    loss = criterion(method.loss, y, method.db_constants)(x, y)
+    loss = losses.make_mean(method.loss, y, method.db_constants)(x, y)
     yield "asymmetric loss", "asl.loss", loss
     yield "asymmetric loss: gradient", "asl.grad", *grad(loss, [x])
 

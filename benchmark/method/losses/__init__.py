@@ -28,6 +28,7 @@ __all__ = [
     "best_offset",
     "focal",
     "make",
+    "make_mean",
     "multilabel_softmax",
     "two_way_asymmetric",
 ]
@@ -74,6 +75,12 @@ def make(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
         start = {"positive": "frequency" if name == "db*" else 1.0, **DB_CONSTANTS[dataset]}
         return loss(labels.sum(0), len(labels), **(start | options))
     return partial(loss, **options) if options else loss
+
+
+def make_mean(name: str, labels: Tensor, dataset: str, **options: Any) -> Loss:
+    """As `make`, but asl is the mean over classes too, as LM-CLIP and CPRFL have it."""
+    loss, classes = make(name, labels, dataset, **options), labels.shape[1]
+    return (lambda logits, wanted: loss(logits, wanted) / classes) if name == "asl" else loss
 
 
 def best_offset(logits: Tensor, labels: Tensor, loss: Loss, steps: int = 200) -> Tensor:
