@@ -46,7 +46,7 @@ def test_it_is_its_definition(options):
     scores, labels = example()
     expected = by_hand(scores, labels, **(OPTIONS | options))
     found = loss_of(labels, **options)(scores, labels)
-    torch.testing.assert_close(float(found), expected)
+    torch.testing.assert_close(found.item(), expected)
 
 
 def test_the_largest_score_and_the_focusing_factor_pass_a_gradient():
