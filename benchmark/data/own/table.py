@@ -1,0 +1,26 @@
+"""Labelled images of one's own, whatever file they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.data.splits import Row
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """The images of a labels file, with what each shows: the same for each form of the same data.
+
+    source    the file or folder that was read
+    sha256    of its content
+    form      what it was understood to be, in words: "CSV, one column a class"
+    classes   as it names them, sorted
+    rows      (path below the data root, class indices in ascending order), sorted by path
+    """
+
+    source: Path
+    sha256: str
+    form: str
+    classes: tuple[str, ...]
+    rows: tuple[Row, ...]
