@@ -35,7 +35,7 @@ def voc_boxes(
     return {name: list(_objects(folder / f"{name}.xml", difficult)) for name in ids}
 
 
-def tree(content: bytes, path: Path) -> ElementTree.Element:
+def tree(content: bytes, path: Path | str) -> ElementTree.Element:
     """The root element of an XML file's content; InputError names the file if it is none.
 
     No annotation declares entities, and old parsers would write them out to any length.

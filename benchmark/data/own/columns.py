@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.common.errors import InputError
+from benchmark.common.text import shortened
 from benchmark.data.own import image_files
+from benchmark.data.own.found import some
 from benchmark.data.own.image_files import ImageFiles
 
 VALUES = dict.fromkeys(("0", "0.0", "false", "no"), "0") | dict.fromkeys(
@@ -48,7 +50,8 @@ def told(header: Sequence[str], rows: Sequence[Sequence[str]], images: ImageFile
     lists = [k for k in rest if any(map(str.strip, values[k]))]
     named = [k for k in rest if _NAMED & set(re.split(r"[\W\d_]+", header[k].casefold()))]
     if classes and set(named) & set(lists):
-        both = f"column {header[named[0]]!r} has labels and column {header[classes[0]]!r} 0 and 1"
+        first, second = (repr(shortened(header[k])) for k in (named[0], classes[0]))
+        both = f"column {first} has labels and column {second} 0 and 1"
         raise InputError(f"{both}; take one kind of column away")
     return Columns(image, classes, None if classes else _labels(header, values, lists, named))
 
@@ -71,12 +74,12 @@ def _labels(
 ) -> int:
     """The column called so, else the only one that may hold labels, or that has separators."""
     separated = [k for k in lists if any(mark in v for v in values[k] for mark in SEPARATORS)]
-    for some in (named, lists, separated):
-        if len(some) == 1:
-            return some[0]
+    for few in (named, lists, separated):
+        if len(few) == 1:
+            return few[0]
     if not lists:
         raise InputError("has no class: beside the path, give 0/1 columns or one with labels")
-    names = ", ".join(repr(header[k]) for k in lists[:5])
+    names = some([repr(shortened(header[k])) for k in lists])
     raise InputError(f"any of the columns {names} may have the labels; call the right one 'labels'")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from benchmark.common.text import aligned, plain, shortened
+from benchmark.data.own.found import some
 from benchmark.data.own.table import LabelTable
 from benchmark.data.splits import lists
 
 _FEW = 5  # images of a class that can hardly be learned and scored
-_SHOWN = 10  # classes that are named
 
 
 def understood(table: LabelTable) -> str:
@@ -21,7 +21,6 @@ def understood(table: LabelTable) -> str:
         return f"{shortened(table.classes[k])} ({counts[k]:,})"
 
     few = [k for k in order if counts[k] < _FEW]
-    more = f" and {len(few) - _SHOWN:,} more" if len(few) > _SHOWN else ""
     lines = [
         ("read", f"{table.source}: {table.form}"),
         ("images", f"{len(sizes):,}, of them {sizes.count(0):,} without a label"),
@@ -30,7 +29,7 @@ def understood(table: LabelTable) -> str:
         ("rarest class", named(least)),
         ("commonest class", named(most)),
         ("imbalance", f"{counts[most] / counts[least]:.1f} (most images of a class / fewest)"),
-        (f"under {_FEW} images", ", ".join(map(named, few[:_SHOWN])) + more or "no class"),
+        (f"under {_FEW} images", some([*map(named, few)]) or "no class"),
         *(("note", note) for note in table.notes),
     ]
     return plain("\n".join(aligned(lines)))

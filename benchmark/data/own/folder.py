@@ -19,9 +19,13 @@ class Reading:
         self.folder = folder
         self._hash = hashlib.sha256()
 
+    def place(self, name: str) -> str:
+        """The path of a file below the folder."""
+        return f"{self.folder}/{name}"
+
     def content(self, name: str) -> bytes:
         """A file's bytes; InputError if it is absent, no file, too large or may not be read."""
-        path = self.folder / name
+        path = self.place(name)
         try:
             content = files.content(path, _MOST)
         except OSError as error:

@@ -62,6 +62,12 @@ def class_name(text: str, place: str) -> str:
     return name
 
 
+def some(names: Sequence[str], most: int = 10) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 def decoded(content: bytes, path: Path | str) -> str:
     """The text of a file; InputError names the line where it is not UTF-8."""
     try:

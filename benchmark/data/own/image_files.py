@@ -62,13 +62,13 @@ class ImageFiles:
         if text in self._paths:
             return [text]
         text = unicodedata.normalize("NFC", text.strip()).replace("\\", "/")
-        for at in (self._at, self._real):
-            path = posixpath.normpath(posixpath.join(at, text)).removeprefix(f"{at}/")
-            if path in self._paths:
-                return [path]
-        folders, _, name = posixpath.normpath(text).rpartition("/")
-        if text.startswith("/") or ".." in folders.split("/"):
-            return []
+        path = posixpath.normpath(text)
+        if path.startswith("/"):
+            below = (path.removeprefix(f"{at}/") for at in (self._at, self._real))
+            return [path for path in below if path in self._paths][:1]
+        if path in self._paths:
+            return [path]
+        folders, _, name = path.rpartition("/")
         stem, _, ending = name.rpartition(".")
         if is_name(name) and stem:
             every = [

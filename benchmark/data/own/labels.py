@@ -10,12 +10,11 @@ from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
 from benchmark.data.own import coco, separated, voc, walk, yolo
 from benchmark.data.own.folder import ending_in
-from benchmark.data.own.found import Found
+from benchmark.data.own.found import Found, some
 from benchmark.data.own.image_files import ImageFiles
 from benchmark.data.own.table import LabelTable
 
 _FORMS = "a CSV or TSV, COCO's instances JSON, or a folder of Pascal VOC's XML or YOLO's text files"
-_SHOWN = 10  # names in a note
 
 
 def read(labels: Path, images: Path, root: Path, part: bool = False) -> LabelTable:
@@ -107,9 +106,8 @@ def _check_columns(labels: Path, found: Found, never: list[int], always: list[in
 
 def _unused(who: str, found: Found, classes: list[int]) -> list[str]:
     """The note on classes that are left out, if there are any."""
-    names = ", ".join(repr(shortened(found.classes[k])) for k in classes[:_SHOWN])
-    more = f" and {len(classes) - _SHOWN:,} more" if len(classes) > _SHOWN else ""
-    return [f"classes that {who} has, left out: {names}{more}"] if classes else []
+    names = some([repr(shortened(found.classes[k])) for k in classes])
+    return [f"classes that {who} has, left out: {names}"] if classes else []
 
 
 def _unlisted(known: ImageFiles, images: int) -> list[str]:

@@ -18,12 +18,11 @@ from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
 from benchmark.data.own import columns
 from benchmark.data.own.columns import SEPARATORS, VALUES, Columns
-from benchmark.data.own.found import Classes, Found, Image, decoded
+from benchmark.data.own.found import Classes, Found, Image, decoded, some
 from benchmark.data.own.image_files import ImageFiles
 
 _KINDS = {",": "CSV", ";": "CSV with semicolons", "\t": "TSV"}
 _SAMPLE = 1000  # rows that tell what the columns are
-_SHOWN = 10  # columns that are named
 _BITS = {"0", "1"}
 
 
@@ -132,7 +131,7 @@ def _picker(positions: Sequence[int]) -> Callable[[list[str]], Sequence[str]]:
 
 
 def _truth(value: str, place: str, column: str) -> str:
-    """ "0" or "1"."""
+    """The value of a cell as 0 or 1."""
     known = VALUES.get(value.strip().casefold())
     if known is None:
         what = f"column {shortened(column)!r}: {shortened(value)!r} is neither 0 nor 1"
@@ -163,7 +162,7 @@ def _listed(
         Image(place, images.one(name, place), positions[text]) for place, name, text in records
     ]
     how = f"labels separated by {separator!r}" if separator else "one label an image"
-    return [*classes], found, f"{how} in column {column!r}"
+    return [*classes], found, f"{how} in column {shortened(column)!r}"
 
 
 def _check_separator(texts: dict[str, str], classes: Classes, separator: str | None) -> None:
@@ -179,7 +178,9 @@ def _check_separator(texts: dict[str, str], classes: Classes, separator: str | N
 
 def _left_out(header: Sequence[str], which: Columns) -> list[str]:
     used = {which.image, which.labels, *which.classes}
-    names = [repr(name) if name else str(k + 1) for k, name in enumerate(header) if k not in used]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    shown = ", ".join(names[:_SHOWN])
-    return [f"columns that are no labels are left out: {shown}{more}"] if names else []
+    names = [
+        repr(shortened(name)) if name else f"number {k + 1}"
+        for k, name in enumerate(header)
+        if k not in used
+    ]
+    return [f"columns that are no labels, left out: {some(names)}"] if names else []

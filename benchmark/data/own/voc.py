@@ -17,8 +17,8 @@ def read(folder: Path, names: Sequence[str], images: ImageFiles) -> Found:
     """The images of these XML files below the folder; one without objects has no label."""
     reading, classes, found = Reading(folder), Classes(), []
     for name in names:
-        place = f"{folder / name}"
-        root = tree(reading.content(name), folder / name)
+        place = reading.place(name)
+        root = tree(reading.content(name), place)
         if root.tag != "annotation":
             raise InputError(f"{place}: is not Pascal VOC's (no <annotation>); take it away")
         labels = {

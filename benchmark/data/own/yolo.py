@@ -11,7 +11,7 @@ from benchmark.common import strict_yaml
 from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
 from benchmark.data.own.folder import Reading, ending_in
-from benchmark.data.own.found import Classes, Found, Image, decoded
+from benchmark.data.own.found import Classes, Found, Image, decoded, some
 from benchmark.data.own.image_files import ImageFiles
 
 _LIST = "classes.txt"
@@ -28,27 +28,20 @@ def read(folder: Path, names: Sequence[str], images: ImageFiles) -> Found:
     reading = Reading(folder)
     listed = _class_list(reading, names)
     positions = {index: k for k, index in enumerate(listed)}
+    whole = Path(os.path.abspath(folder)).as_posix().lstrip("/")
     found, others = [], []
     for name in ending_in(".txt", names):
         if name.rpartition("/")[2] == _LIST:
             continue
-        place, content = f"{folder / name}", reading.content(name)
-        paths = _images(folder, name, images)
+        place, content = reading.place(name), reading.content(name)
+        paths = images.matches(_stem(f"{whole}/{name}")) or images.matches(_stem(name))
         if not paths and not _has_objects(content):
             others.append(repr(name))
             continue
         path = images.one(paths[0] if len(paths) == 1 else _stem(name), place)
         found.append(Image(place, path, _labels(decoded(content, place), place, positions)))
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    notes = [f"left out, as texts without objects: {', '.join(others[:3])}{more}"]
-    form = "YOLO's text files"
-    return Found(form, reading.sha256(), [*listed.values()], found, notes if others else [])
-
-
-def _images(folder: Path, name: str, images: ImageFiles) -> list[str]:
-    """The images that a text may be about: beside it as YOLO has it, else below the folder."""
-    whole = Path(os.path.abspath(folder)).as_posix().lstrip("/")
-    return images.matches(_stem(f"{whole}/{name}")) or images.matches(_stem(name))
+    notes = [f"left out, as texts without objects: {some(others)}"] if others else []
+    return Found("YOLO's text files", reading.sha256(), [*listed.values()], found, notes)
 
 
 def _stem(name: str) -> str:

@@ -10,7 +10,7 @@ from benchmark.data.own.table import LabelTable
 
 def test_it_says_what_was_read():
     rows = [(f"{n}.jpg", (0, 1) if n < 2 else (0,)) for n in range(8)] + [("x.jpg", ())]
-    notes = ("columns that are no labels are left out: 'age'",)
+    notes = ("columns that are no labels, left out: 'age'",)
     table = LabelTable(Path("x.csv"), "", "CSV, one column a class", ("a", "b"), (*rows,), notes)
     assert understood(table).splitlines() == [
         "read             x.csv: CSV, one column a class",
@@ -21,7 +21,7 @@ def test_it_says_what_was_read():
         "commonest class  a (8)",
         "imbalance        4.0 (most images of a class / fewest)",
         "under 5 images   b (2)",
-        "note             columns that are no labels are left out: 'age'",
+        "note             columns that are no labels, left out: 'age'",
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common import environment
+from benchmark.common.errors import InputError
 from benchmark.data.own import labels
 from benchmark.data.own.table import LabelTable
 from benchmark.data.splits import lists
@@ -109,6 +110,32 @@ def test_a_part_may_lack_a_class_that_the_rest_has(tmp_path):
     table = labels.read(path, images, tmp_path, part=True)
     assert table.classes == ("cat", "dog")
     assert "classes that no image has, left out: 'cow'" in table.notes
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", range(5))
+def test_damaged_files_are_read_or_refused_in_one_line(form, seed, tmp_path):
+    draw = random.Random(f"{form} {seed}")
+    written(tmp_path, form, DATA)
+    path = tmp_path / form
+    files = sorted(path.rglob("*.*")) if path.is_dir() else [path]
+    whole = {file: file.read_bytes() for file in files}
+    for _ in range(40):
+        file = draw.choice([file for file in files if file.is_file()])
+        content = bytearray(whole[file])
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(content) + 1)
+            new = draw.choice(
+                [b"", b'"', b"\n", b",", b"\0", b"\xff", b"<", b"[", b"9", b"\t", b" "]
+            )
+            content[at : at + draw.randint(0, 3)] = new
+        file.write_bytes(content)
+        try:
+            table = labels.read(path, tmp_path / "images", tmp_path)
+            lists.content(table.rows)
+        except InputError as error:
+            assert "\n" not in str(error) and str(path) in str(error)
+        file.write_bytes(whole[file])
 
 
 def test_a_large_table(tmp_path):

@@ -126,7 +126,7 @@ def test_what_is_left_out_is_said(root):
     )
     content += "8,sub/4.JPG,8,0,M,\n9,3.jpg,8,0,M,\n"
     assert read(root, content).notes == (
-        "columns that are no labels are left out: 'n', 'age', 'sex', 6",
+        "columns that are no labels, left out: 'n', 'age', 'sex', number 6",
         "listed more than once with the same labels, taken once: 2 rows too many",
     )
     assert read(root, PLAIN).notes == ("image files that are not listed, left out: 1",)
