@@ -1,0 +1,117 @@
+"""Reads a file or folder of labels, whatever its form, into one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from benchmark.common import files
+from benchmark.common.errors import InputError
+from benchmark.common.text import shortened
+from benchmark.data.own import coco, separated, voc, walk, yolo
+from benchmark.data.own.folder import ending_in
+from benchmark.data.own.found import Found
+from benchmark.data.own.image_files import ImageFiles
+from benchmark.data.own.table import LabelTable
+
+_FORMS = "a CSV or TSV, COCO's instances JSON, or a folder of Pascal VOC's XML or YOLO's text files"
+_SHOWN = 10  # names in a note
+
+
+def read(labels: Path, images: Path, root: Path, part: bool = False) -> LabelTable:
+    """The table of a labels file: CSV, TSV, COCO JSON, or a folder of VOC XML or YOLO texts.
+
+    images   the folder that has the image files, the data root or below it
+    part     of data whose rest is in another file: here a class may be in no image, or in all
+
+    The form is told by the content. The same data in each form give the same classes and rows. A
+    class that no image shows is left out. InputError names file, row and remedy of what is wrong.
+    """
+    known = ImageFiles(Path(images), Path(root))
+    found = _found(Path(labels), known)
+    rows, notes = _rows(found)
+    if not rows:
+        raise InputError(f"{labels}: lists no image; give {_FORMS}")
+    counts = Counter(k for shown in rows.values() for k in shown)
+    _check_constant(labels, found, counts, len(rows), part)
+    used = sorted(counts, key=lambda k: found.classes[k])
+    index = {k: n for n, k in enumerate(used)}
+    table = tuple((path, tuple(sorted(index[k] for k in rows[path]))) for path in sorted(rows))
+    notes += _absent(found, counts, known, len(rows))
+    names = tuple(found.classes[k] for k in used)
+    return LabelTable(Path(labels), found.sha256, found.form, names, table, tuple(notes))
+
+
+def _found(path: Path, images: ImageFiles) -> Found:
+    """What the reader of the path's form finds."""
+    if path.is_dir():
+        names = walk.files(path)
+        annotations, texts = ending_in(".xml", names), ending_in(".txt", names)
+        both = {name[:-4] for name in annotations} & {name[:-4] for name in texts}
+        if both:
+            name = min(both)
+            kinds = f"both Pascal VOC's {name}.xml and YOLO's {name}.txt"
+            raise InputError(f"{path}: has {kinds}; give a folder of one kind")
+        if annotations:
+            return voc.read(path, annotations, images)
+        if texts:
+            return yolo.read(path, names, images)
+        raise InputError(f"{path}: has neither .xml nor .txt files; give {_FORMS}")
+    try:
+        with files.opened(path) as file:
+            head = file.read(4096)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+        raise InputError(f"--labels {path}: {reason}; give {_FORMS}") from None
+    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff", b"PK\3\4")):
+        raise InputError(f"{path}: is no text in UTF-8; save the table as CSV in UTF-8")
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"<"):
+        raise InputError(f"{path}: is one XML file; give the folder of all of them")
+    return (coco if start.startswith((b"{", b"[")) else separated).read(path, images)
+
+
+def _rows(found: Found) -> tuple[dict[str, set[int]], list[str]]:
+    """Each image once, and the notes so far; InputError for one that is listed differently."""
+    rows: dict[str, set[int]] = {}
+    places: dict[str, str] = {}
+    twice = 0
+    for place, path, labels in found.images:
+        if path not in rows:
+            rows[path], places[path] = set(labels), place
+        elif rows[path] == set(labels):
+            twice += 1
+        else:
+            what = f"{path} is listed with other labels than at {places[path]}"
+            raise InputError(f"{place}: {what}; write one row an image, with all its labels")
+    again = f"listed more than once with the same labels, taken once: {twice:,} rows too many"
+    return rows, [*found.notes, *([again] if twice else [])]
+
+
+def _check_constant(
+    labels: Path, found: Found, counts: Counter[int], images: int, part: bool
+) -> None:
+    """InputError for a class that tells no image from another, or where there is none."""
+    if not counts:
+        raise InputError(f"{labels}: no image has a class; an image's classes are what is learned")
+    for k, name in enumerate(found.classes):
+        if part or 0 < counts[k] < images or not (counts[k] or found.columns):
+            continue
+        what = f"column {shortened(name)!r} is 0 in every row"
+        if counts[k]:
+            what = f"every image has the class {shortened(name)!r}"
+        raise InputError(f"{labels}: {what}: nothing can be learned of it; take it away")
+
+
+def _absent(found: Found, counts: Counter[int], known: ImageFiles, images: int) -> list[str]:
+    """Notes on classes without images and on images that are not listed."""
+    notes = []
+    unused = [repr(name) for k, name in enumerate(found.classes) if not counts[k]]
+    if unused:
+        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+        notes.append(f"classes that no image has, left out: {', '.join(unused[:_SHOWN])}{more}")
+    if len(known) > images:
+        notes.append(f"image files that are not listed, left out: {len(known) - images:,}")
+    if known.unsayable:
+        notes.append(f"image files whose names are not UTF-8, left out: {known.unsayable:,}")
+    return notes
