@@ -44,8 +44,8 @@ def check_enough(
     for k in novel:
         if counts[k] < max(shots):
             raise InputError(
-                f"--shots {max(shots)}: novel class '{classes[k]}' has {counts[k]} training "
-                "images; ask for fewer shots, or name other classes with --novel"
+                f"--shots {max(shots)}: novel class '{classes[k]}' has only {counts[k]} in "
+                "training; ask for fewer shots, or name other classes with --novel"
             )
 
 

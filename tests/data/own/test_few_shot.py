@@ -53,5 +53,7 @@ def test_episodes_differ_and_do_not_depend_on_how_many_there_are(made):
 def test_a_novel_class_with_too_few_images():
     rows, classes = alone(9, 4, 5), names(3)
     few_shot.check_enough(rows, classes, (1, 2), (1, 4))
-    with pytest.raises(InputError, match=re.escape("--shots 5: novel class 'class 001' has 4")):
+    with pytest.raises(
+        InputError, match=re.escape("--shots 5: novel class 'class 001' has only 4 in training")
+    ):
         few_shot.check_enough(rows, classes, (1, 2), (1, 5))
