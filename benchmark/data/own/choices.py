@@ -61,6 +61,10 @@ class Choices:
             self.groups,
             self.template,
         )
+        path = self.test_labels is None or isinstance(self.test_labels, Path | str)
+        yield "test_labels", path, "must be a path"
+        given = self.names is None or isinstance(self.names, Path | str | Mapping)
+        yield "names", given, "must be a file of renames, or the renames"
         yield "test_share", share is None or _is_share(share), "must be above 0 and below 1"
         alone = share is None or self.test_labels is None
         yield "test_share", alone, "test images are named by --test-labels; leave one of them out"
@@ -88,8 +92,9 @@ class Choices:
         yield "few_shot", named, "needs the novel classes; name them with --novel A,B,C"
         for field in fields(self):
             if field.name in ("novel", "shots", "episodes"):
-                free = self.few_shot or getattr(self, field.name) == field.default
-                yield field.name, free, "is for few-shot splits; add --few-shot"
+                value = getattr(self, field.name)
+                same = (tuple(value) if isinstance(value, list) else value) == field.default
+                yield field.name, self.few_shot or same, "is for few-shot splits; add --few-shot"
 
     @property
     def share(self) -> float | None:

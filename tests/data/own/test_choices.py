@@ -11,6 +11,8 @@ from benchmark.common.errors import InputError
 from benchmark.data.own.choices import Choices, check_name
 
 BAD = {
+    "test_labels": (3, ["t.csv"]),
+    "names": (3, [("a", "b")]),
     "test_share": (0, 1, -0.1, 1.5, math.nan, math.inf, "0.2", True),
     "long_tailed": ((3, 9), (5,), (9, 0), (9, 3, 1), "pareto:9:3", (9.5, 1), (), ("9", "3")),
     "groups": ((20, 100), (20, 0), (20,), "halves", (100, 20, 3), (True, True), None),
@@ -48,6 +50,7 @@ def test_what_is_chosen_where_nothing_is_said():
     assert Choices().share == 0.2 and Choices(test_labels="t.csv").share is None
     assert Choices().grouping([300, 30, 3]) == (100, 20)
     assert Choices(groups="thirds").grouping([300, 30, 3]) == (300, 30)
+    assert Choices(novel=[], shots=[1, 5]).share == 0.2  # as they are anyway
     assert Choices(template="{}", groups=[5, 5]).grouping([1]) == (5, 5)
 
 
