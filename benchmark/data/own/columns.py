@@ -43,20 +43,21 @@ def told(header: Sequence[str], rows: Sequence[Sequence[str]], images: ImageFile
         )
     if image_files.is_name(header[image]):
         raise InputError("names an image where the columns' names belong; add a line of them")
-    rest = [k for k in range(len(header)) if k != image and any(map(str.strip, values[k]))]
-    classes = tuple(k for k in rest if _is_class(values[k]))
-    lists = [k for k in rest if k not in set(classes)]
-    named = [k for k in lists if _NAMED & set(re.split(r"[\W\d_]+", header[k].casefold()))]
-    if classes and named:
+    rest = [k for k in range(len(header)) if k != image and not _is_class(values[k])]
+    classes = tuple(k for k in range(len(header)) if k not in {image, *rest})
+    lists = [k for k in rest if any(map(str.strip, values[k]))]
+    named = [k for k in rest if _NAMED & set(re.split(r"[\W\d_]+", header[k].casefold()))]
+    if classes and set(named) & set(lists):
         both = f"column {header[named[0]]!r} has labels and column {header[classes[0]]!r} 0 and 1"
         raise InputError(f"{both}; take one kind of column away")
     return Columns(image, classes, None if classes else _labels(header, values, lists, named))
 
 
 def image_column(values: Iterable[Collection[str]], images: ImageFiles) -> int | None:
-    """The column that finds the most images, or at least looks most like it."""
+    """The column that finds the most images, or at least looks most like it; none of 0 and 1."""
     points = []
     for column in values:
+        column = set(column) - VALUES.keys()
         found = {path for value in column for path in images.matches(value)[:1]}
         points.append(2 * len(found) + sum(map(image_files.is_name, column)))
     return points.index(max(points)) if any(points) else None
@@ -68,9 +69,9 @@ def _labels(
     lists: Sequence[int],
     named: Sequence[int],
 ) -> int:
-    """The one column that may hold labels; of several, the one called so, or with separators."""
+    """The column called so, else the only one that may hold labels, or that has separators."""
     separated = [k for k in lists if any(mark in v for v in values[k] for mark in SEPARATORS)]
-    for some in (lists, named, separated):
+    for some in (named, lists, separated):
         if len(some) == 1:
             return some[0]
     if not lists:

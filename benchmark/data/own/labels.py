@@ -25,7 +25,8 @@ def read(labels: Path, images: Path, root: Path, part: bool = False) -> LabelTab
     part     of data whose rest is in another file: here a class may be in no image, or in all
 
     The form is told by the content. The same data in each form give the same classes and rows. A
-    class that no image shows is left out. InputError names file, row and remedy of what is wrong.
+    class that no image has, or each, is left out; a column of such a class is a mistake. InputError
+    names file, row and remedy of what is wrong.
     """
     known = ImageFiles(Path(images), Path(root))
     found = _found(Path(labels), known)
@@ -33,11 +34,19 @@ def read(labels: Path, images: Path, root: Path, part: bool = False) -> LabelTab
     if not rows:
         raise InputError(f"{labels}: lists no image; give {_FORMS}")
     counts = Counter(k for shown in rows.values() for k in shown)
-    _check_constant(labels, found, counts, len(rows), part)
-    used = sorted(counts, key=lambda k: found.classes[k])
+    never = [k for k in range(len(found.classes)) if not counts[k]]
+    always = [k for k in counts if counts[k] == len(rows) and not part]
+    if found.columns and not part:
+        _check_columns(labels, found, never, always)
+    used = sorted(counts.keys() - always, key=lambda k: found.classes[k])
+    if not used:
+        raise InputError(f"{labels}: has no class that some images have; give {_FORMS}")
     index = {k: n for n, k in enumerate(used)}
-    table = tuple((path, tuple(sorted(index[k] for k in rows[path]))) for path in sorted(rows))
-    notes += _absent(found, counts, known, len(rows))
+    table = tuple(
+        (path, tuple(sorted(index[k] for k in rows[path] if k in index))) for path in sorted(rows)
+    )
+    notes += _unused("no image", found, never) + _unused("each image", found, always)
+    notes += _unlisted(known, len(rows))
     names = tuple(found.classes[k] for k in used)
     return LabelTable(Path(labels), found.sha256, found.form, names, table, tuple(notes))
 
@@ -94,28 +103,24 @@ def _rows(found: Found) -> tuple[dict[str, set[int]], list[str]]:
     return rows, [*found.notes, *([again] if twice else [])]
 
 
-def _check_constant(
-    labels: Path, found: Found, counts: Counter[int], images: int, part: bool
-) -> None:
-    """InputError for a class that tells no image from another, or where there is none."""
-    if not counts:
-        raise InputError(f"{labels}: no image has a class; an image's classes are what is learned")
-    for k, name in enumerate(found.classes):
-        if part or 0 < counts[k] < images or not (counts[k] or found.columns):
-            continue
-        what = f"column {shortened(name)!r} is 0 in every row"
-        if counts[k]:
-            what = f"every image has the class {shortened(name)!r}"
-        raise InputError(f"{labels}: {what}: nothing can be learned of it; take it away")
+def _check_columns(labels: Path, found: Found, never: list[int], always: list[int]) -> None:
+    """InputError for a column that tells no image from another."""
+    for value, constant in enumerate((never, always)):
+        if constant:
+            column = f"column {shortened(found.classes[constant[0]])!r} is {value} in every row"
+            raise InputError(f"{labels}: {column}: nothing can be learned of it; take it away")
 
 
-def _absent(found: Found, counts: Counter[int], known: ImageFiles, images: int) -> list[str]:
-    """Notes on classes without images and on images that are not listed."""
+def _unused(who: str, found: Found, classes: list[int]) -> list[str]:
+    """The note on classes that are left out, if there are any."""
+    names = ", ".join(repr(shortened(found.classes[k])) for k in classes[:_SHOWN])
+    more = f" and {len(classes) - _SHOWN:,} more" if len(classes) > _SHOWN else ""
+    return [f"classes that {who} has, left out: {names}{more}"] if classes else []
+
+
+def _unlisted(known: ImageFiles, images: int) -> list[str]:
+    """Notes on image files that no row is about."""
     notes = []
-    unused = [repr(name) for k, name in enumerate(found.classes) if not counts[k]]
-    if unused:
-        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
-        notes.append(f"classes that no image has, left out: {', '.join(unused[:_SHOWN])}{more}")
     if len(known) > images:
         notes.append(f"image files that are not listed, left out: {len(known) - images:,}")
     if known.unsayable:

@@ -69,12 +69,12 @@ def _delimiter(path: Path, images: ImageFiles) -> str:
         with contextlib.suppress(InputError):  # said when the file is read as what it is
             records.extend(itertools.islice(_records(path, delimiter), _SAMPLE))
         if not records:
-            return False, False, 0
+            return False, False, 2  # better than none in any row
         cells = [record.cells for record in records]
         width = len(cells[0])
         values = [{row[k] for row in cells[1:] if k < len(row)} for k in range(width)]
-        finds = width > 1 and columns.image_column(values, images) is not None
-        return finds, all(len(row) == width for row in cells), width
+        finds = columns.image_column(values, images) is not None
+        return width > 1 and finds, width > 1 and all(len(row) == width for row in cells), width
 
     return max(_KINDS, key=fit)
 
@@ -137,7 +137,7 @@ def _truth(value: str, place: str, column: str) -> str:
     if known is None:
         what = f"column {shortened(column)!r}: {shortened(value)!r} is neither 0 nor 1"
         may = "write 0/1, 0.0/1.0, true/false or yes/no, or take the column away"
-        raise InputError(f"{place}: {what}; {may}")
+        raise InputError(f"{place}, {what}; {may}")
     return known
 
 
