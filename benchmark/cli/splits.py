@@ -20,6 +20,7 @@ _COMMANDS = {
     "verify": "check all that was fetched",
     "restrict": "keep only images that are there, for a trial on part of the data",
     "make": splits_make.ABOUT,
+    "example": "draw 300 pictures and label them in every form that `make` reads",
     "pin": "for maintainers: write the manifests in splits/paper",
 }
 _FILES = "a folder with the official files"
@@ -38,13 +39,14 @@ def parser() -> argparse.ArgumentParser:
     local = f"{_FILES} in any layout, instead of the network"
     made["fetch"].add_argument("--from", help=local, **where)
     made["fetch"].add_argument("--splits", nargs="+", metavar="NAME", help="default: all")
+    made["example"].add_argument(**where, help="to draw them into; it must not be there yet")
     made["pin"].add_argument("--from", required=True, help=_FILES, **where)
     return out
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
-    if flags.command == "pin":
-        store.pin(flags.folder)
+    if flags.command in ("pin", "example"):
+        (store.pin if flags.command == "pin" else _example)(flags.folder)
         return 0
     root = _root(flags.data_root)
     if flags.command == "fetch":
@@ -56,6 +58,14 @@ def _dispatch(flags: argparse.Namespace) -> int:
     else:
         restrict.restrict(root)
     return 0
+
+
+def _example(given: Path) -> None:
+    from benchmark.miniature import example
+
+    folder = environment.absolute(str(given), "FOLDER")
+    example.write(folder)
+    print(f"{example.PICTURES} pictures and their labels: {folder}")
 
 
 def _root(flag: str | None) -> Path:
