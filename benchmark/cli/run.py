@@ -100,7 +100,7 @@ def _dispatch(flags: argparse.Namespace) -> int:
         from benchmark.cli import status
         from benchmark.method import registry
 
-        text = status.listing(registry.methods(plugins))
+        text = status.listing(registry.methods(plugins), environment.data_root(flags.data_root))
     elif flags.new_method is not None:
         from benchmark.cli import new_method
 

@@ -31,7 +31,7 @@ class ImageFiles:
     def __init__(self, folder: Path, root: Path):
         self.folder = folder
         self._at = Path(os.path.abspath(folder)).as_posix()
-        self._prefix = _below(folder, root)
+        self._prefix = below(folder, root)
         named = [path for path in walk.files(folder) if is_name(path)]
         self._paths = frozenset(path for path in named if not HALVES.search(path))
         self.unsayable = len(named) - len(self._paths)  # names that are not UTF-8
@@ -97,8 +97,8 @@ class ImageFiles:
         return found
 
 
-def _below(folder: Path, root: Path) -> str:
-    """What stands before the folder's files in a path below the root: "" or "a/b/"."""
+def below(folder: Path, root: Path) -> str:
+    """What stands before the folder's files in a path below the root: "" or "a/b/"; InputError."""
     for at, top in (
         (os.path.abspath(folder), os.path.abspath(root)),
         (os.path.realpath(folder), os.path.realpath(root)),

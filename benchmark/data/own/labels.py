@@ -50,6 +50,12 @@ def read(labels: Path, images: Path, root: Path, part: bool = False) -> LabelTab
     return LabelTable(Path(labels), found.sha256, found.form, names, table, tuple(notes))
 
 
+def place(labels: Path, images: Path, root: Path, path: str) -> str:
+    """Where a labels file that `read` has read lists an image: "x.csv:7"."""
+    listed = _found(Path(labels), ImageFiles(Path(images), Path(root))).images
+    return next(image.place for image in listed if image.path == path)
+
+
 def _found(path: Path, images: ImageFiles) -> Found:
     """What the reader of the path's form finds."""
     if path.is_dir():
