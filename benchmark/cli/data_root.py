@@ -9,11 +9,12 @@ import argparse
 import itertools
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmark.cli.parser import Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
-from benchmark.data import tasks
+from benchmark.data import splits, tasks
 from benchmark.data.annotations.files import DataRoot
 from benchmark.data.root_check.check import NOT_COMPARED, Checked, Finding, caught
 
@@ -28,7 +29,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add = check.add_argument
     add("--data-root", metavar="DIR", help="the folder with COCO and VOC ($CIMLIC_DATA_ROOT)")
-    add("--tasks", nargs="+", metavar="NAME", help=f"of {', '.join(tasks.TASKS)}; default: all")
+    add(
+        "--tasks",
+        nargs="+",
+        metavar="NAME",
+        help=f"of {', '.join(tasks.TASKS)}, or of own images; default: all",
+    )
     add("--decode", action="store_true", help="open every image of the splits, too")
     add("--workers", type=int, metavar="N", help="threads of --decode (default: one a core)")
     return out
@@ -39,7 +45,7 @@ def _check(flags: argparse.Namespace) -> int:
     if flags.workers is not None and flags.workers < 1:
         raise InputError(f"--workers {flags.workers}: must be 1 or more")
     members: dict[str, list[str]] = {}
-    for name in names(flags.tasks) or tasks.TASKS:
+    for name in names(flags.tasks) or _all(folder):
         members.setdefault(tasks.split_of(name)[0], []).append(name)
     root = DataRoot(folder)
     print(f"data root {root.path}")
@@ -57,6 +63,13 @@ def _check(flags: argparse.Namespace) -> int:
     for name, verdict in verdicts.items():
         print(f"{name}: {verdict}")
     return 0 if all(verdict.startswith("ready") for verdict in verdicts.values()) else 2
+
+
+def _all(root: Path) -> list[str]:
+    """The tasks of own images and of official splits; without any of own, all official ones."""
+    own = [name for name in tasks.own(root) if tasks.stands_for(name) == name]
+    official = [name for name in tasks.TASKS if splits.is_fetched(tasks.split_of(name)[0], root)]
+    return [*(official if own else tasks.TASKS), *own]
 
 
 def _verdict(checked: Checked, findings: list[Finding]) -> str:

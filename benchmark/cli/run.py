@@ -128,8 +128,8 @@ def _answer(flags: argparse.Namespace) -> str | None:
         from benchmark.cli import status
         from benchmark.method import registry
 
-        plugins = (environment.absolute(path, "--plugin") for path in flags.plugin or ())
-        return status.listing(registry.methods(tuple(plugins)))
+        plugins = tuple(environment.absolute(path, "--plugin") for path in flags.plugin or ())
+        return status.listing(registry.methods(plugins), environment.data_root(flags.data_root))
     if flags.new_method is not None:
         from benchmark.cli import new_method
 

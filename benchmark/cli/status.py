@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmark.common import files
 from benchmark.common.text import aligned, one_line
@@ -119,8 +120,9 @@ def _settings(unit: Unit) -> str:
     return ", ".join(given)
 
 
-def listing(methods: Mapping[str, MethodInfo]) -> str:
-    """The suites, tasks and methods there are, with the methods' hyperparameters."""
+def listing(methods: Mapping[str, MethodInfo], root: Path | None) -> str:
+    """The suites, tasks (also of own images below a data root) and methods there are, with the
+    methods' hyperparameters."""
     lines = ["suites (--suite)"]
     rows = [["  " + name, load.load_suite(name).summary] for name in load.names()]
     lines += aligned(rows) if rows else ["  none"]
@@ -129,7 +131,7 @@ def listing(methods: Mapping[str, MethodInfo]) -> str:
         "tasks (--tasks); those to choose settings on: -dev, judged on images drawn for that",
     ]
     lines += ["(miniature only), and -holdout, judged on a part of the training images"]
-    lines += [f"  {name}" for name in tasks.ALL]
+    lines += [f"  {name}" for name in (*tasks.ALL, *(tasks.own(root) if root else ()))]
     lines += ["", "methods (--methods)"]
     for name, info in sorted(methods.items()):
         lines.append(f"  {name}: {info.summary}".removesuffix(": "))

@@ -103,8 +103,8 @@ def _choice(flags: argparse.Namespace) -> Choice:
 
     chosen = names(flags.tasks)
     for name in chosen:
-        if name in tasks.TASKS:
-            near = f"{name}-dev or {name}-holdout"
+        if tasks.stands_for(name) == name:
+            near = f"{name}-holdout" if tasks.is_own(name) else f"{name}-dev or {name}-holdout"
             raise InputError(f"--tasks {name}: nothing is chosen on test data; take {near}")
     root = environment.data_root(flags.data_root)
     files.check_readable(root)

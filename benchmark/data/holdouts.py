@@ -52,6 +52,10 @@ def few_shot(split: Split, rows: list[Row], shots: int, episode: int) -> tuple:
     dropping them would leave a class such as diningtable without images.
     """
     novel, pool = pseudo_novel(split, rows)
+    if not novel:
+        raise InputError(
+            f"split {split.name}: one base class alone makes no hold-out; leave it out"
+        )
     base = tuple(k for k in split.groups["base"] if k not in novel)
     rest = [row for row in rows if not set(row[1]) & set(novel)]
     exactly = split.protocol.get("shots") == "exactly"

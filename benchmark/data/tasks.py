@@ -4,12 +4,17 @@ Two kinds of tasks serve to choose hyperparameters and nothing else. A name endi
 task with a development set in the place of the test set, drawn like it, and few-shot episodes of
 its own; only the drawn world has such sets. A name ending in `-holdout` is made of a task's
 training data alone, at any scale.
+
+Beside the official tasks there are those of people's own images, whose splits lie below a data
+root: `NAME-lt`, `NAME-fs-5`, and their hold-outs.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +29,11 @@ TASKS = ("coco-lt", "voc-lt", "coco-fs-1", "coco-fs-5", "voc-fs-1", "voc-fs-5")
 DEVELOPMENT = tuple(f"{name}-dev" for name in TASKS)
 HOLDOUTS = tuple(f"{name}-holdout" for name in TASKS)
 ALL = (*TASKS, *DEVELOPMENT, *HOLDOUTS)
-EPISODES = 10
+EPISODES = 10  # of an official few-shot task
+_NAME = re.compile(
+    r"(?P<split>(?P<dataset>.+)-(?:lt|fs(?=-\d)))(?:(?<=fs)-(?P<shots>[1-9]\d*))?"
+    r"(?:-(?P<kind>dev|holdout))?"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +47,7 @@ class Task:
 
     name: str
     setting: str  # long-tailed | few-shot
-    dataset: str  # coco | voc
+    dataset: str  # coco | voc | the name of one's own
     scale: str
     class_names: tuple[str, ...]
     groups: dict[str, tuple[int, ...]]
@@ -50,12 +59,15 @@ class Task:
     split_sha256: str
     protocol: dict[str, Any]
     restriction: str | None  # of the split to the images that are there; None for all images
+    own: dict[str, Any] | None = None  # of own images: what is like them, template, grouping
 
     def captions_missing(self) -> str | None:
         """Why a method that learns from captions cannot take this task, or None if it can."""
         if self.train.captions is not None:
             return None
-        if self.setting == "long-tailed":
+        if self.own:
+            remedy = "own images have none"
+        elif self.setting == "long-tailed":
             remedy = "run python -m benchmark splits fetch, then this suite with --force"
         elif self.dataset == "coco":
             remedy = f"put COCO's {captions.COCO2014} below the data root, then run with --force"
@@ -66,22 +78,60 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """What a unit must know of a task before any image is read."""
+    """What a unit must know of a task before any image is read.
+
+    episodes   how many a few-shot task has; None: long-tailed
+    like       coco or voc, whose settings a task of own images takes; None for an official one
+    template   what methods read in place of their own; None: each its own
+    """
 
     name: str
     setting: str
     dataset: str
     split_sha256: str
-    episodes: int | None = None  # how many a few-shot task has; None: long-tailed
+    episodes: int | None = None
+    like: str | None = None
+    template: str | None = None
+
+    @property
+    def datasets(self) -> set[str]:
+        """The datasets that a suite's conditions may name to mean this task."""
+        return {self.dataset, self.like or self.dataset}
+
+
+def known(scale: str, root: Path | None = None) -> tuple[str, ...]:
+    """The names of all tasks: the official ones, and at paper scale those of own images."""
+    return ALL if scale != "paper" or root is None else (*ALL, *own(root))
+
+
+def own(root: Path) -> list[str]:
+    """The tasks of the own splits below a data root, each followed by its hold-out.
+
+    A split that cannot be read counts as long-tailed: whoever selects the task is told why.
+    """
+    found = []
+    for split in splits.own(root):
+        try:
+            shots = sorted(_episodes(splits.read(split, "paper", root)))
+        except InputError:
+            shots = []
+        found += [f"{split}-{k}" for k in shots] or [split]
+    return [each for name in found if _NAME.fullmatch(name) for each in (name, f"{name}-holdout")]
+
+
+def is_own(name: str) -> bool:
+    """Whether a task of this name would be one of own images; whether it is there is another."""
+    found = _NAME.fullmatch(name)
+    return found is not None and found["dataset"] not in ("coco", "voc") and found["kind"] != "dev"
 
 
 def split_of(name: str) -> tuple[str, int | None, str]:
     """(split, shots, kind) of a task's name, kind being "", "dev" or "holdout"; InputError."""
-    if name not in ALL:
+    found = _NAME.fullmatch(name)
+    if found is None or not (name in ALL or is_own(name)):
         raise unknown("task", name, ALL)
-    dataset, kind, *rest = name.split("-")
-    shots = [int(part) for part in rest if part.isdecimal()]
-    return f"{dataset}-{kind}", shots[0] if shots else None, rest[-1] if name not in TASKS else ""
+    shots = found["shots"]
+    return found["split"], int(shots) if shots else None, found["kind"] or ""
 
 
 def stands_for(name: str) -> str:
@@ -90,44 +140,59 @@ def stands_for(name: str) -> str:
 
 
 def title(name: str) -> str:
-    """A task's name in tables and figures: COCO-LT, VOC 5-shot, COCO-LT hold-out."""
-    dataset, kind, *rest = name.split("-")
-    shots = [part for part in rest if part.isdecimal()]
-    first = f"{dataset.upper()} {shots[0]}-shot" if shots else f"{dataset}-{kind}".upper()
-    more = {"holdout": "hold-out", "dev": "development"}
-    return " ".join([first, *(more[part] for part in rest if part in more)])
+    """A task's name in tables and figures: COCO-LT, VOC 5-shot, COCO-LT hold-out, birds-LT."""
+    split, shots, kind = split_of(name)
+    dataset = split.rpartition("-")[0]
+    named = dataset if is_own(name) else dataset.upper()
+    first = f"{named}-LT" if shots is None else f"{named} {shots}-shot"
+    return first + {"": "", "holdout": " hold-out", "dev": " development"}[kind]
 
 
-def split_sha256(name: str, scale: str, root: Path | None = None) -> str:
-    """The identity of a task's data: its manifest's sha256; a hold-out adds its rule's version.
+def info(name: str, scale: str, root: Path | None = None) -> TaskInfo:
+    """What a unit must know of the task of this name; reads its manifest.
 
-    At the paper's scale the manifest lies below the data root `root`. InputError for a development
-    task there.
+    At the paper's scale that lies below the data root `root`. InputError where it is not, and for a
+    development task there.
     """
-    split, _, kind = split_of(name)
-    return _identity(splits.read(split, scale, root), kind)
+    split_name, shots, kind = split_of(name)
+    split = splits.read(split_name, scale, root)
+    found = unread(name, _identity(split, kind))
+    if not split.own:
+        return found
+    episodes = None if shots is None else _episodes(split)[shots]
+    if episodes == 0:
+        has = ", ".join(f"{split_name}-{k}" for k in sorted(_episodes(split)))
+        raise InputError(f"task {name}: split {split_name} has no such episodes; it has {has}")
+    return replace(found, episodes=episodes, like=split.own.like, template=split.own.template)
 
 
-def info(name: str, split_sha256: str) -> TaskInfo:
-    """What a unit must know of the task of this name, whose split has this identity."""
+def unread(name: str, split_sha256: str = "") -> TaskInfo:
+    """What is known of an official task without a look at its split, which has this identity."""
     split, shots, _ = split_of(name)
     return TaskInfo(
         name=name,
         setting="long-tailed" if shots is None else "few-shot",
-        dataset=split.partition("-")[0],
+        dataset=split.rpartition("-")[0],
         split_sha256=split_sha256,
         episodes=None if shots is None else EPISODES,
     )
 
 
+def _episodes(split: Split) -> dict[int, int]:
+    """Shots -> how many episodes a split has of them."""
+    names = (re.fullmatch(r"episodes/(\d+)-shot-\d+\.txt", file) for file in split.files)
+    return Counter(int(found[1]) for found in names if found)
+
+
 def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
-    """The task of this name; few-shot tasks need an episode, 1 to 10. Does not touch the images."""
+    """The task of this name; few-shot tasks need an episode, from 1. Does not touch the images."""
     split_name, shots, kind = split_of(name)
     if shots is None and episode is not None:
         raise InputError(f"task {name}: has no episodes; leave the episode out")
-    if shots is not None and episode not in range(1, EPISODES + 1):
-        raise InputError(f"task {name}: episode {episode} must be 1 to {EPISODES}")
     split = splits.read(split_name, scale, root)
+    most = _episodes(split)[shots] if split.own else EPISODES
+    if shots is not None and episode not in range(1, most + 1):
+        raise InputError(f"task {name}: episode {episode} must be 1 to {most}")
     identity = _identity(split, kind)
     base, classes, base_rows, train, test = _rows(split, shots, episode, kind)
 
@@ -153,6 +218,7 @@ def load(name: str, scale: str, root: Path, episode: int | None = None) -> Task:
         split_sha256=identity,
         protocol=split.protocol,
         restriction=split.restriction,
+        own=split.own.recorded if split.own else None,
     )
 
 

@@ -15,6 +15,7 @@ LATER = {  # fields that came later than the first records, with what a record w
     "preprocess": "clip",
     "precision": "float32",
     "restriction": None,
+    "own": None,
     "oracle_reason": None,
     "scores_sha256": None,
 }
@@ -145,6 +146,7 @@ FIELDS: Mapping[str, Kind] = {
     "precision": TEXT,
     "scores_sha256": MAYBE_TEXT,
     "restriction": MAYBE_TEXT,
+    "own": _maybe(_parts(like=ANYTHING, template=MAYBE_TEXT, grouping=_list(WHOLE))),
     "seconds": NUMBERS,
     "provenance": _parts(
         commit=MAYBE_TEXT,

@@ -55,6 +55,7 @@ def described(unit: Unit, task: Task) -> dict[str, Any]:
         "precision": unit.precision,
         "split_sha256": unit.split_sha256,
         "restriction": task.restriction,
+        "own": task.own,
         "scores_sha256": None,
         "backbone": unit.backbone,
         "weights_sha256": unit.weights_sha256,

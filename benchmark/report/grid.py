@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.data import tasks as known_tasks
+from benchmark.data.splits.manifest import OFFICIAL
 from benchmark.records import store
 from benchmark.records.fields import LATER
 from benchmark.suites.tables import TableSpec
@@ -165,6 +166,14 @@ def restrictions(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
     return "; ".join(f"{text}, {names[text]}" if named else text for text in found)
 
 
+def grouping(grid: Grid, task: str) -> tuple[int, int]:
+    """(a, b): the task's classes of a training images or more are head, of fewer than b tail."""
+    found = (record.get("own") for label in grid.labels for record in grid.cell(task, label).done)
+    own = next(filter(None, found), {})
+    head, tail = own.get("grouping") or OFFICIAL
+    return head, tail
+
+
 def first_records(grid: Grid, task: str) -> dict[str, dict]:
     """{label: record of its first seed or episode} of the labels with a result on the task."""
     done = {label: grid.cell(task, label).done for label in drawn_labels(grid, [task])}
@@ -281,7 +290,7 @@ def task_title(task: str) -> str:
     """What people read in place of a task's name: `VOC 5-shot`; other names stand as they are."""
     try:
         return known_tasks.title(task)
-    except ValueError:
+    except InputError:
         return task
 
 
@@ -305,7 +314,7 @@ def _check_splits(grid: Grid, results: Path) -> None:
 
 def in_order(tasks: Iterable[str]) -> list[str]:
     """VOC's tasks first, as in the paper's tables, then the others as they stand."""
-    return sorted(tasks, key=lambda task: not task.startswith("voc"))
+    return sorted(tasks, key=lambda task: not task.startswith("voc-"))
 
 
 def drawn_labels(grid: Grid, tasks: Sequence[str]) -> list[str]:

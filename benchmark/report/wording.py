@@ -5,25 +5,30 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from benchmark.data.tasks import is_own
 from benchmark.report.grid import Cell, Grid, restrictions, task_title
 
 
-def scale_words(scale: str) -> str:
-    """How captions name the scale, so that nobody takes miniature numbers for COCO or VOC."""
-    return "miniature (rendered images, not COCO/VOC)" if scale == "miniature" else f"{scale} scale"
+def scale_words(scale: str, tasks: Sequence[str] = ()) -> str:
+    """How captions name the scale, so that nobody takes miniature numbers for COCO or VOC, nor
+    people's own images for the paper's."""
+    if scale == "miniature":
+        return "miniature (rendered images, not COCO/VOC)"
+    kinds = {"own images" if is_own(task) else f"{scale} scale" for task in tasks}
+    return " and ".join(sorted(kinds, reverse=True)) or f"{scale} scale"
 
 
 def about(grid: Grid, tasks: Sequence[str], named: bool = True) -> str:
     """How captions name what is shown: the scale, and that it is not all images or methods."""
     part, some = restrictions(grid, tasks, named), selected(grid)
-    words = scale_words(grid.scale) + (f", restricted to {part}" if part else "")
+    words = scale_words(grid.scale, tasks) + (f", restricted to {part}" if part else "")
     return words + (f", {some} (the paper's and the best of each task)" if some else "")
 
 
 def in_short(grid: Grid, tasks: Sequence[str]) -> str:
     """As `about`, in the few words that a picture or a title has room for."""
     part = ", restricted to part of the images" if restrictions(grid, tasks) else ""
-    return scale_words(grid.scale) + part + (f", {some}" if (some := selected(grid)) else "")
+    return scale_words(grid.scale, tasks) + part + (f", {some}" if (some := selected(grid)) else "")
 
 
 def selected(grid: Grid) -> str:

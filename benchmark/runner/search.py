@@ -129,7 +129,7 @@ class Search:
             "scale": {self.known.scale},
             "setting": {self.setting},
             "task": {*self.tasks, *map(tasks.stands_for, self.tasks)},
-            "dataset": {self.known.tasks[name].dataset for name in self.tasks},
+            "dataset": set().union(*(self.known.tasks[name].datasets for name in self.tasks)),
         }
         set_here = {
             name

@@ -53,14 +53,15 @@ def expand(
         _check(entry, suite, known)
     units = []
     for task in (known.tasks[name] for name in suite.tasks):
-        if task.episodes is not None and suite.episodes > task.episodes:
+        episodes = min(suite.episodes, task.episodes or 0)  # own tasks may have fewer
+        if task.episodes is not None and episodes < suite.episodes and not tasks.is_own(task.name):
             text = f"{suite.episodes} asked for, {task.name} has {task.episodes}"
             raise InputError(f"{suite.origin}: episodes: {text}; use at most that many")
         for entry in (e for e in suite.methods if task.name not in e.leaves):
             method = known.methods[entry.method]
             settings, own = _settings(entry, method, task, suite, known)
             if task.episodes is not None:
-                seeds_and_episodes = [(FEW_SHOT_SEED, n + 1) for n in range(suite.episodes)]
+                seeds_and_episodes = [(FEW_SHOT_SEED, n + 1) for n in range(episodes)]
             else:
                 own_seeds = suite.seeds if method.deterministic else seeds or suite.seeds
                 seeds_and_episodes = [(seed, None) for seed in own_seeds]
@@ -105,6 +106,8 @@ def _possible(key: str, known: Known) -> Collection[str]:
         return SCALES
     if key == "backbone":
         return pretrained.models()
+    if key == "dataset":
+        return set().union(*(task.datasets for task in known.tasks.values()))
     field = "name" if key == "task" else key
     return {getattr(task, field) for task in known.tasks.values()}
 
@@ -114,15 +117,18 @@ def _settings(
 ) -> tuple[tuple[tuple[str, Any], ...], str]:
     """Hyperparameters, sorted by name, and preprocessing.
 
-    The defaults of the method's signature, then what a settings file has for the entry, then the
-    entry's values, then its overrides. What is set for a task is set for its hold-out too.
+    The defaults of the method's signature, with the task's template in place of the method's, then
+    what a settings file has for the entry, then the entry's values, then its overrides. What is set
+    for a task is set for its hold-out too.
     """
     where = f"{suite.origin}: methods.{entry.label}"
-    here = {"scale": {known.scale}, "setting": {task.setting}, "dataset": {task.dataset}}
+    here = {"scale": {known.scale}, "setting": {task.setting}, "dataset": task.datasets}
     here["task"] = {task.name, tasks.stands_for(task.name)}
     model = known.backbone.partition(":")[0]
     here["backbone"] = {model, model.removesuffix("-quickgelu")}
     values, preprocess = dict(method.defaults), entry.preprocess
+    if task.template is not None and "template" in values:
+        values["template"] = task.template
     layers = [*entry.chosen.items()]
     layers += [(f"{where}.hyperparameters", Override({}, entry.hyperparameters))]
     layers += [(f"{where}.overrides[{i}].set", item) for i, item in enumerate(entry.overrides)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from benchmark.clip import resolve
 from benchmark.common import errors
 from benchmark.common.errors import InputError
 from benchmark.data import tasks
+from benchmark.data.tasks import TaskInfo
 from benchmark.method import registry
 from benchmark.method.registry import MethodInfo
 from benchmark.suites import expand, load
@@ -79,17 +80,13 @@ def make(choice: Choice) -> Plan:
     whole = load.load_suite(choice.suite)
     methods = registry.methods(choice.plugins)
     whole = replace(whole, methods=whole.methods + _added(whole, methods, choice))
-    known = tasks.ALL
-    for name in choice.tasks or ():
-        if name not in known:
-            raise errors.unknown("task", name, known)
     selected = choice.tasks or whole.tasks
-    digests = {name: _split_sha256(name, choice, name in selected) for name in known}
-    infos = {name: tasks.info(name, digest) for name, digest in digests.items()}
+    infos = _infos(choice, selected)
     # Last, because it may download weights.
     backbone = resolve.resolve(choice.backbone, choice.scale, choice.download)
     found = Known(choice.scale, infos, methods, backbone.name, backbone.weights_sha256)
-    available = tuple(name for name in whole.tasks if digests.get(name) != "")
+    missing = {name for name, info in infos.items() if not info.split_sha256}
+    available = tuple(name for name in whole.tasks if name not in missing)
     given = {"preprocess": choice.preprocess, "bits": choice.precision}
     everything = expand.expand(replace(whole, tasks=available), found, **given)
     if choice.episodes is not None and choice.episodes < 1:
@@ -108,14 +105,37 @@ def make(choice: Choice) -> Plan:
     return Plan(whole, choice.scale, backbone, tuple(units), others, found, named)
 
 
-def _split_sha256(name: str, choice: Choice, selected: bool) -> str:
-    """A task's split; "" if a data root lacks it, which only matters for the selected tasks."""
+def _infos(choice: Choice, selected: Sequence[str]) -> dict[str, TaskInfo]:
+    """All tasks there are. Of an official one whose split a data root lacks the identity is "",
+    which only matters if it is selected: then it is an InputError."""
+    known = tasks.known(choice.scale, choice.data_root)
+    for name in choice.tasks or ():
+        if name not in known:
+            raise _unknown(name, known, choice)
+    found = {}
+    for name in known:
+        try:
+            found[name] = tasks.info(name, choice.scale, choice.data_root)
+        except InputError:
+            if name in selected:
+                raise
+            if not tasks.is_own(name):
+                found[name] = tasks.unread(name)
+    return found
+
+
+def _unknown(name: str, known: Sequence[str], choice: Choice) -> InputError:
+    """Why there is no such task, which may have been to be one of own images."""
+    plain = errors.unknown("task", name, known)
+    if not tasks.is_own(name):
+        return plain
+    if choice.data_root is None:
+        return InputError(f"{plain}; those of own images need --data-root DIR")
     try:
-        return tasks.split_sha256(name, choice.scale, choice.data_root)
-    except InputError:
-        if selected:
-            raise
-        return ""
+        tasks.info(name, choice.scale, choice.data_root)
+    except InputError as error:
+        return error
+    return plain
 
 
 def _added(

@@ -96,13 +96,13 @@ PAIRS = [
 
 def test_captions_are_fetched_verified_and_no_part_of_a_split(site):
     text = lines(site, "voc-lt")
-    before = tasks.split_sha256("voc-lt", "paper", site.root)
+    before = tasks.info("voc-lt", "paper", site.root).split_sha256
     bare = tasks.load("voc-lt", "paper", site.root)
     assert bare.train.captions is None and "no captions" in bare.captions_missing()
     caption_lists(site, {"voc-lt": text})
     site.fetch("voc-lt")
     task = tasks.load("voc-lt", "paper", site.root)
-    assert tasks.split_sha256("voc-lt", "paper", site.root) == before == task.split_sha256
+    assert tasks.info("voc-lt", "paper", site.root).split_sha256 == before == task.split_sha256
     assert task.train.captions[1] == "a caption of image 1." and task.test.captions is None
     assert len(task.train.captions) == len(task.train.images) and task.captions_missing() is None
     assert site.run("verify")[0] == 0

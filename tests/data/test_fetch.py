@@ -64,7 +64,7 @@ def test_fetch_decodes_the_episodes_once_the_annotations_are_there(site):
     assert all(found[k] == committed[k] for k in ("classes", "groups", "sources", "annotations"))
     task = tasks.load("coco-fs-5", "paper", site.root, 3)
     assert task.class_names == ("traffic light", "cat") and len(task.train.images) == 6
-    assert task.split_sha256 == tasks.split_sha256("coco-fs-5", "paper", site.root)
+    assert task.split_sha256 == tasks.info("coco-fs-5", "paper", site.root).split_sha256
     before = site.content()
     site.fetch()
     assert site.content() == before  # again: the same bytes, nothing left over

@@ -22,7 +22,7 @@ OFFICIAL = {
     "scale": "miniature",
     "version": 1,
     "setting": "long-tailed",
-    "dataset": "voc",
+    "dataset": "toy",
     "protocol": {},
     "classes": list(CLASSES),
     "groups": {"head": [], "medium": [], "tail": list(CLASSES)},

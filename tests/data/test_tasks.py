@@ -98,11 +98,11 @@ def test_the_papers_scale_has_no_development_tasks(monkeypatch):
     split = splits.read("voc-lt", "miniature")
     files = {name: info for name, info in split.files.items() if name != "dev.txt"}
     monkeypatch.setattr(splits, "read", lambda *_: replace(split, scale="paper", files=files))
-    for ask in (tasks.split_sha256, tasks.load):
+    for ask in (tasks.info, tasks.load):
         with pytest.raises(InputError, match="voc-lt: no development set at the paper") as caught:
             ask("voc-lt-dev", "paper", ROOT)
         assert "-holdout" in str(caught.value) and "\n" not in str(caught.value)
-    assert len(tasks.split_sha256("voc-lt-holdout", "paper", ROOT)) == 64
+    assert len(tasks.info("voc-lt-holdout", "paper", ROOT).split_sha256) == 64
 
 
 def test_holdouts_are_the_same_in_another_process():
@@ -123,7 +123,9 @@ def test_holdouts_are_the_same_in_another_process():
 
 
 def test_identity_of_the_data():
-    real, held = (tasks.split_sha256(name, "miniature") for name in ("voc-lt", "voc-lt-holdout"))
+    real, held = (
+        tasks.info(name, "miniature").split_sha256 for name in ("voc-lt", "voc-lt-holdout")
+    )
     assert real == splits.read("voc-lt", "miniature").sha256 == load("voc-lt").split_sha256
     assert held != real and len(held) == 64 and held == load("voc-lt-holdout").split_sha256
 

@@ -76,7 +76,7 @@ def pairs():
 def world(root):
     """(grid, task) of the miniature's own voc-lt, with pictures below `root` for some of its test
     images."""
-    split = tasks.split_sha256("voc-lt", "miniature")
+    split = tasks.info("voc-lt", "miniature").split_sha256
     task = tasks.load("voc-lt", "miniature", root)
     counts = dict(zip(task.class_names, task.train.class_counts.tolist(), strict=True))
 

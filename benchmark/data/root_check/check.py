@@ -50,6 +50,9 @@ class Checked:
     def findings(self) -> Findings:
         """What there is to say, as it is found; an InputError becomes a finding."""
         yield from caught(self._lists())
+        if self.split is not None and self.split.own:
+            yield from self._own_images()
+            return
         for part, lines in zip(PARTS[self.name], self.lines, strict=True):
             yield from caught(self._images(part, lines))
             yield from caught(self._labels(part, lines))
@@ -92,6 +95,17 @@ class Checked:
             yield Finding("ok", f"images: {what}; all {len(paths):,} listed are there")
         else:
             yield Finding("ok" if there >= part.count else "note", f"images: {what}")
+
+    def _own_images(self) -> Findings:
+        """Of own images there is no archive to name, and no annotation but the lists themselves."""
+        paths = dict.fromkeys(line.path for lines in self.lines for line in lines)
+        absent = [path for path in paths if not self._is_there(path)]
+        if not absent:
+            yield Finding("ok", f"images: all {len(paths):,} listed are there")
+            return
+        first = f"{len(absent):,} of {len(paths):,} listed images, first {absent[0]}"
+        remedy = f"put them back below {self.root.path}, or make the split again"
+        yield Finding("missing", f"images: {first}: {remedy}")
 
     def _labels(self, part: Part, lines: list[Line]) -> Findings:
         coco, place = part.size is not None, f"annotations: {part.annotations}"

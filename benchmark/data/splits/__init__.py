@@ -4,7 +4,8 @@ A split is a folder of list files (one image a line: `<path below the data root>
 no index for an image without labels) and a `manifest.json` with the classes, the groups, the counts
 and the sha256 of each list file. The miniature's are in `splits/miniature/<name>/`. Of the paper's
 scale `splits/paper/<name>/` has the manifest alone: `python -m benchmark splits fetch` puts the
-official lists below a data root, in `cimlic-splits/<name>/`.
+official lists below a data root, in `cimlic-splits/<name>/`; `splits make` puts those of own images
+there too.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from benchmark.data.splits.lists import Row
 from benchmark.data.splits.manifest import FileInfo, Split
 
 __all__ = ["FOLDER", "SCALES", "FileInfo", "Row", "Split", "committed", "entries", "fetched"]
-__all__ += ["is_fetched", "names", "read"]
+__all__ += ["is_fetched", "names", "own", "read"]
 
 FOLDER = environment.ROOT / "splits"
 SCALES = ("miniature", "paper")
 FETCH = "python -m benchmark splits fetch --data-root DIR"
+MAKE = "python -m benchmark splits make"
 
 
 def names(scale: str) -> list[str]:
@@ -51,12 +53,26 @@ def is_fetched(name: str, root: Path | str) -> bool:
     return os.path.isfile(fetched(name, root) / "manifest.json")
 
 
+def own(root: Path | str) -> list[str]:
+    """The splits of people's own images below a data root, sorted; not whether they are right."""
+    folder = Path(root) / "cimlic-splits"
+    official = names("paper")
+    try:
+        entries = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [name for name in entries if name not in official and is_fetched(name, root)]
+
+
 def read(name: str, scale: str, root: Path | str | None = None) -> Split:
     """Read and check a manifest, not yet its list files; InputError names file and field.
 
     At the paper's scale it is the one below the data root `root`, which must be the committed one
-    with its nulls filled in, or a restriction of it (`python -m benchmark splits restrict`).
+    with its nulls filled in, or a restriction of it (`python -m benchmark splits restrict`), or one
+    of own images that are no official split.
     """
+    if scale == "paper" and root is not None and name not in names(scale):
+        return _read_own(name, root)
     official = committed(name, scale)
     if scale == "miniature":
         return manifest.parse(official, name, scale)
@@ -70,13 +86,27 @@ def read(name: str, scale: str, root: Path | str | None = None) -> Split:
     return manifest.parse(found, name, scale, official)
 
 
+def _read_own(name: str, root: Path | str) -> Split:
+    path = fetched(name, root) / "manifest.json"
+    try:
+        found = manifest.load(path, f"make it again with {MAKE}")
+    except (FileNotFoundError, NotADirectoryError):
+        known = unknown("split", name, [*names("paper"), *own(root)])
+        raise InputError(f"{known}; to make it of own images: {MAKE} --help") from None
+    if "own" not in found.raw:
+        raise found.bad("own", f"there in a split that {MAKE} makes")
+    return manifest.parse(found, name, "paper")
+
+
 def entries(split: Split, file: str) -> list[Row]:
     """The (path, class indices) rows of a list file; InputError if it is not the manifest's."""
     if file not in split.files:
         raise unknown(f"file of split {split.name}", file, split.files)
     path, info = split.folder / file, split.files[file]
     remedy = f"fetch it again: {FETCH} --splits {split.name}"
-    if split.scale == "miniature":
+    if split.own:
+        remedy = f"make it again with {MAKE}"
+    elif split.scale == "miniature":
         remedy = f"restore it from git (splits/{split.scale}/{split.name})"
     try:
         content = path.read_bytes()

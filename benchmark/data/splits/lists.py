@@ -1,10 +1,15 @@
-"""The format of a list file: one image a line, `<path below the data root> <class index> ...`."""
+"""The format of a list file: one image a line, `<path below the data root> <class index> ...`.
+
+Blanks and percent signs of a path are percent-encoded, as in an address: `my%20dog.jpg`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from benchmark.common.errors import InputError
 
@@ -13,6 +18,7 @@ Row = tuple[str, tuple[int, ...]]  # path below the data root, class indices
 EPISODES = {f"episodes/{k}-shot-{n:02d}.txt": (k, n) for k in (1, 5) for n in range(1, 11)}
 # The miniature's splits have development images too, and few-shot ones `dev-episodes/...`.
 DEVELOPMENT = {"long-tailed": "dev.txt", "few-shot": "novel_dev.txt"}
+_SPLITS = re.compile(r"[%\s]")  # what `split` and `splitlines` break a path at, and the sign itself
 LINE_ENDS = "CR LF in the place of LF, as git writes them with core.autocrlf; turn that off"
 
 
@@ -42,12 +48,19 @@ def row(place: str, line: str, classes: int) -> Row:
     few = len(str(classes))
     if not all(word.isdecimal() and len(word) <= few and int(word) < classes for word in words):
         raise InputError(f"{place}: class indices must be integers from 0 to {classes - 1}")
-    return path, tuple(int(word) for word in words)
+    return unquote(path), tuple(int(word) for word in words)
 
 
 def content(rows: Iterable[Row]) -> bytes:
     """The bytes of a list file."""
-    return "".join(" ".join([path, *map(str, labels)]) + "\n" for path, labels in rows).encode()
+    return "".join(
+        " ".join([_word(path), *map(str, labels)]) + "\n" for path, labels in rows
+    ).encode()
+
+
+def _word(path: str) -> str:
+    """The path without a blank in it."""
+    return _SPLITS.sub(lambda found: quote(found[0]), path)
 
 
 def positives(rows: Iterable[Row]) -> int:

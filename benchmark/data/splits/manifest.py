@@ -13,7 +13,7 @@ from benchmark.data.splits import lists
 from benchmark.data.splits.lists import Row
 
 GROUPS = {"long-tailed": ("head", "medium", "tail"), "few-shot": ("base", "novel")}
-HEAD, TAIL = 100, 20  # train counts: head >= 100, tail < 20 (DistributionBalancedLoss)
+OFFICIAL = (100, 20)  # head >= 100, tail < 20 training images (DistributionBalancedLoss)
 RESTRICTED = ("files", "train_counts", "test_counts")  # what a restriction changes
 
 
@@ -27,6 +27,21 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
+class OwnFacts:
+    """What only the manifest of one's own images says: see `python -m benchmark splits make`.
+
+    like       coco or voc, by the rule in benchmark/data/likeness.py
+    template   what methods read in place of "a photo of a {}"; None: each its own
+    recorded   what a record repeats of it
+    """
+
+    like: str
+    template: str | None
+    grouping: tuple[int, int]
+    recorded: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Split:
     """A manifest. Groups hold class indices; counts are a list's positives of each class."""
 
@@ -34,7 +49,7 @@ class Split:
     scale: str
     version: int
     setting: str  # long-tailed | few-shot
-    dataset: str  # coco | voc
+    dataset: str  # coco | voc | the name of one's own
     protocol: dict[str, Any]
     classes: tuple[str, ...]
     groups: dict[str, tuple[int, ...]]
@@ -44,6 +59,12 @@ class Split:
     files: dict[str, FileInfo]
     sha256: str  # of the manifest's bytes
     restriction: str | None = None  # e.g. "2 of 1,909 training and 128 of 5,000 test images"
+    own: OwnFacts | None = None  # of a split of one's own images
+
+    @property
+    def like(self) -> str:
+        """COCO or VOC: whose constants serve where a method has some for each of the two."""
+        return self.own.like if self.own else self.dataset
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,23 @@ class Document:
                 raise self.bad(f"files.{name}", "an object of sha256, images and labels")
             infos[name] = FileInfo(**entry)
         return infos
+
+    def own(self) -> OwnFacts | None:
+        """What the manifest says of one's own images; None for an official split."""
+        if "own" not in self.raw:
+            return None
+        value = self.value("own", dict, "an object")
+        like, grouping = value.get("like"), value.get("grouping")
+        if not isinstance(like, dict) or like.get("dataset") not in ("coco", "voc"):
+            raise self.bad("own.like", "an object whose dataset is coco or voc")
+        template = value.get("template")
+        if template is not None and (not isinstance(template, str) or template.count("{}") != 1):
+            raise self.bad("own.template", "null or a text with one {} in it")
+        good = isinstance(grouping, list) and [type(v) for v in grouping] == [int, int]
+        if not good or not 0 < grouping[1] <= grouping[0]:
+            raise self.bad("own.grouping", "two numbers above 0, such as [100, 20]")
+        told = {name: value[name] for name in ("like", "template", "grouping")}
+        return OwnFacts(like["dataset"], template, (grouping[0], grouping[1]), told)
 
     def restriction(self, official: Document | None) -> dict[str, Any] | None:
         """The restriction's files, or None; the same files, not more images than the official."""
@@ -193,7 +231,7 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
     classes = found.texts("classes")
     if found.text("name") != name or found.text("scale") != scale:
         raise InputError(f"{found.path}: fields name and scale must be '{name}' and '{scale}'")
-    setting = found.text("setting", tuple(GROUPS))
+    setting, own = found.text("setting", tuple(GROUPS)), found.own()
     files = found.files()
     left = {file: info.images for file, info in files.items()}
     if restricted and left != {file: entry["images"][0] for file, entry in restricted.items()}:
@@ -203,7 +241,7 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
         scale=scale,
         version=found.value("version", int, "an integer"),
         setting=setting,
-        dataset=found.text("dataset", ("coco", "voc")),
+        dataset=found.text("dataset", (name.rpartition("-")[0],)),
         protocol=found.value("protocol", dict, "an object"),
         classes=classes,
         groups=found.groups(GROUPS[setting], classes),
@@ -213,6 +251,7 @@ def parse(found: Document, name: str, scale: str, official: Document | None = No
         files=files,
         sha256=found.sha256,
         restriction=restriction_text(restricted) if restricted else None,
+        own=own,
     )
     if setting == "long-tailed":
         # A restriction leaves the groups as they are: those of the official counts.
@@ -248,15 +287,30 @@ def restriction_text(files: dict[str, dict[str, list[int]]]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]} images"
 
 
-def groups_of(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The long-tailed groups of classes with so many training images each: class indices."""
-    names = ["head" if n >= HEAD else "medium" if n >= TAIL else "tail" for n in counts]
+def groups_of(
+    counts: Sequence[int], grouping: tuple[int, int] = OFFICIAL
+) -> dict[str, tuple[int, ...]]:
+    """The long-tailed groups of classes with so many training images each: class indices.
+
+    grouping   (a, b): a class of a images or more is head, one of fewer than b tail
+    """
+    head, tail = grouping
+    names = ["head" if n >= head else "medium" if n >= tail else "tail" for n in counts]
     return {g: tuple(k for k, name in enumerate(names) if name == g) for g in GROUPS["long-tailed"]}
+
+
+def thirds(counts: Sequence[int]) -> tuple[int, int]:
+    """The grouping that makes a third of the classes head and a third tail; where classes of one
+    count stand at an edge, all of them go to the larger group's side."""
+    order = sorted(counts, reverse=True)
+    head, tail = (order[-(-share * len(order) // 3) - 1] for share in (1, 2))
+    return max(head, 1), max(tail, 1)
 
 
 def _check_groups(found: Document, split: Split, counts: tuple[int, ...]) -> None:
     """Long-tailed groups must be those that the train counts give."""
-    expected = {k: group for group, members in groups_of(counts).items() for k in members}
+    groups = groups_of(counts, split.own.grouping if split.own else OFFICIAL)
+    expected = {k: group for group, members in groups.items() for k in members}
     for group, k in ((group, k) for group, members in split.groups.items() for k in members):
         if group != expected[k]:
             raise InputError(

@@ -53,7 +53,7 @@ def units(scale: str, methods: Sequence[str] = ()) -> list[Unit]:
         if name not in labels:
             raise unknown("method of suite paper", name, labels)
     chosen = tuple(entry for entry in suite.methods if entry.label in (methods or labels))
-    infos = {name: tasks.info(name, "") for name in tasks.ALL}
+    infos = {name: tasks.unread(name) for name in tasks.ALL}
     known = expand.Known(scale, infos, registry.methods(), "", "")
     return expand.expand(replace(suite, tasks=(TASK,), methods=chosen), known, seeds=(0,))
 

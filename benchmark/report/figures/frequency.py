@@ -9,16 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, class_mean, drawn_labels, task_title
+from benchmark.report.grid import Grid, class_mean, drawn_labels, grouping, task_title
 from benchmark.report.wording import in_short, named, of_task
 
-TAIL, HEAD = 20, 100  # tail < 20 <= medium < 100 <= head training images of a class
 SMOOTH = 0.28  # width of the smoothing kernel, in factors of ten of the training count
 
 
-def group_of(images: float) -> str:
+def group_of(images: float, grouping: tuple[int, int]) -> str:
     """head, medium or tail: the group of a class with so many training images."""
-    return "tail" if images < TAIL else "medium" if images < HEAD else "head"
+    head, tail = grouping
+    return "tail" if images < tail else "medium" if images < head else "head"
 
 
 def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
@@ -38,7 +38,7 @@ def figures(grid: Grid, task: str) -> Iterator[style.Drawn]:
         )  # fmt: skip
         handles.append(_trend(axes, counts, aps, look, shift=3 * len(handles)))
     images = np.concatenate([counts for counts, _ in found.values()])
-    _frequency_axis(axes, images.min() / 1.15, images.max() * 1.15)
+    _frequency_axis(axes, images.min() / 1.15, images.max() * 1.15, grouping(grid, task))
     top = max(1.0, *(aps.max() for _, aps in found.values()))
     axes.set_ylim(-0.02 * top, min(104, top * 1.12))
     axes.set_yticks([t for t in axes.get_yticks() if 0 <= t <= min(100, axes.get_ylim()[1])])
@@ -78,14 +78,14 @@ def _trend(axes: Axes, counts: np.ndarray, aps: np.ndarray, look: style.Look, sh
     )[0]  # fmt: skip
 
 
-def _frequency_axis(axes: Axes, low: float, high: float) -> None:
+def _frequency_axis(axes: Axes, low: float, high: float, groups: tuple[int, int]) -> None:
     """Readable counts along the axis, and the group boundaries with their names on top."""
     ticks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
     style.log_axis(axes, low, high, {t: f"{t:,}" for t in ticks})
-    edges = [low, *(e for e in (TAIL, HEAD) if low < e < high), high]
+    edges = [low, *(e for e in sorted(groups) if low < e < high), high]
     for start, stop in zip(edges, edges[1:], strict=False):
         middle = (start * stop) ** 0.5
-        name = group_of(middle)
+        name = group_of(middle, groups)
         if name == "medium":
             axes.axvspan(start, stop, color=style.BAND, lw=0, zorder=0)
         axes.text(

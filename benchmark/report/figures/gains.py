@@ -10,8 +10,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from benchmark.report.figures import style
-from benchmark.report.figures.frequency import HEAD, TAIL
-from benchmark.report.grid import Grid, class_mean, drawn_labels, task_title
+from benchmark.report.grid import Grid, class_mean, drawn_labels, grouping, task_title
 from benchmark.report.wording import in_short, named, of_task
 
 BASE = "zeroshot"  # the method that the gains are over, under whatever label
@@ -70,7 +69,7 @@ def _figure(
     size = (max(8.6, 1.0 + 0.145 * len(classes)), 1.6 * len(found) + 2.2)
     figure, rows = style.panels(len(found), 1, size, sharex=True, sharey=True)
     counts = [images for _, images in classes]
-    ends = [0, sum(n >= HEAD for n in counts), sum(n >= TAIL for n in counts), len(counts)]
+    ends = [0, *(sum(n >= edge for n in counts) for edge in grouping(grid, task)), len(counts)]
     for axes, (label, values) in zip(rows, found.items(), strict=True):
         _row(axes, grid, task, label, values, places)
         for end in ends[1:-1]:

@@ -17,7 +17,7 @@ from benchmark.records import scores
 from benchmark.records.scores import Truth
 from benchmark.report.figures import predictions, style
 from benchmark.report.figures.frequency import group_of
-from benchmark.report.grid import Grid, Stat, class_mean, stat, task_title
+from benchmark.report.grid import Grid, Stat, class_mean, grouping, stat, task_title
 from benchmark.report.page import inline_svg
 
 SIDE, EACH, BUDGET = 112, 5, 1_900_000  # pixels, images of a class, bytes of all images
@@ -99,7 +99,8 @@ def _task(
         return None
     counts = {name: class_mean(records, name, "train_counts") or 0.0 for name in names}
     truth = _truth(grid, records, results, images)
-    groups = _groups(truth, counts, few=task in grid.few_shot)
+    given = None if task in grid.few_shot else grouping(grid, task)
+    groups = _groups(truth, counts, given)
     classes = [
         {
             "name": name,
@@ -126,9 +127,11 @@ def _numbers(found: Stat | None) -> list[float | int | None] | None:
     return [round(found.mean, 2), std, found.n]
 
 
-def _groups(truth: Truth | None, counts: dict[str, float], few: bool) -> dict[str, str]:
+def _groups(
+    truth: Truth | None, counts: dict[str, float], given: tuple[int, int] | None
+) -> dict[str, str]:
     """Each class's group: the split's own word, else what the training counts give."""
-    out = {name: "novel" if few else group_of(images) for name, images in counts.items()}
+    out = {k: group_of(images, given) if given else "novel" for k, images in counts.items()}
     for group, columns in truth.groups.items() if truth else ():
         out |= {truth.class_names[k]: group for k in columns if truth.class_names[k] in out}
     return out

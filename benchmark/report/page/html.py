@@ -62,7 +62,7 @@ def render(
     return _template().render(
         suite=whole.suite,
         scale=whole.scale,
-        scale_words=scale_words(whole.scale),
+        scale_words=scale_words(whole.scale, whole.tasks),
         policy=_policy(script),
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=script,

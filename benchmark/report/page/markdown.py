@@ -54,7 +54,7 @@ def facts(grid: Grid) -> list[tuple[str, str]]:
     units = ", ".join(filter(None, (f"{n['done']} of {grid.units} units done", listed(others))))
     origin = [r.get("provenance") or {} for r in done]
     rows = [
-        ("scale", wording.scale_words(grid.scale)),
+        ("scale", wording.scale_words(grid.scale, grid.tasks)),
         ("records", units + (f"; {grid.unused} of other units left out" if grid.unused else "")),
         ("gaps", "; ".join(wording.gaps(grid, grid.tasks, grid.labels)) or "none"),
         ("restricted to", restrictions(grid, grid.tasks)),
