@@ -54,7 +54,9 @@ def given_data_root(flag: str | None = None) -> Path:
     """The same; InputError if there is none, for commands that the miniature is no use to."""
     root = data_root(flag)
     if root is None:
-        raise InputError("--data-root: name the folder with COCO and VOC; see docs/paper-scale.md")
+        raise InputError(
+            "--data-root: name the folder with the images; see docs/paper-scale.md or own-data.md"
+        )
     return root
 
 

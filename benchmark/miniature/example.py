@@ -95,7 +95,7 @@ def _tables(folder: Path, pictures: Sequence[Picture]) -> None:
     wide += [[f, *(int(c in _labels(p)) for c in CLASSES)] for f, p in pictures]
     listed = [["picture", "labels"], *([f, "|".join(_labels(p))] for f, p in pictures)]
     tables = {"labels.csv": wide, "list.csv": listed}
-    tables["names.csv"] = [["column", "name"], *map(list, CLASSES.items())]
+    tables["names.csv"] = [*map(list, CLASSES.items())]
     for name, rows in tables.items():
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)

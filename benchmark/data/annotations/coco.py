@@ -30,6 +30,7 @@ class Instances:
     images: (image id, file name) in the order of the file.
     classes: class names in the order of their category ids.
     size: (number of images, number of annotations) in the file, skipped ones included.
+    skipped: the number of annotations that are no objects.
 
     InputError names the file and field of what is not as in COCO.
     """
@@ -48,6 +49,7 @@ class Instances:
         names = dict(self.images)
         for image, *each in _objects(self.path, content["annotations"], names, ranks):
             self._objects[image].append(each)
+        self.skipped = self.size[1] - sum(map(len, self._objects.values()))
 
     def labels(self, crowd: str = "positive") -> dict[str, set[int]]:
         """Class indices of each image by file name, in the file's order; may be empty."""
@@ -65,14 +67,14 @@ class Instances:
 def _parse(path: Path) -> dict[str, list[dict[str, Any]]]:
     """The JSON with its three lists, each row with the keys that are needed."""
     try:
-        content = json.loads(read(path), object_hook=_without_outline)
+        content = json.loads(read(path), object_hook=_without_outline, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error}); download it again") from None
+        raise InputError(f"{path}: not JSON ({error}); write or download it again") from None
     for field, keys in _REQUIRED.items():
         rows = content.get(field) if isinstance(content, dict) else None
         good = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         if not good or not all(
-            isinstance(row.get(key), kind) for row in rows for key, kind in keys.items()
+            type(row.get(key)) is kind for row in rows for key, kind in keys.items()
         ):
             wanted = f" with {' and '.join(keys)}" if keys else ""
             raise InputError(
@@ -87,12 +89,18 @@ def _without_outline(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def _refused(constant: str) -> None:
+    """NaN and Infinity, which Python reads and JSON has not."""
+    raise ValueError(f"{constant} is no number")
+
+
 def _positions(path: Path, field: str, keys: Sequence) -> dict[Any, int]:
     """Key -> its position in the list; InputError if one occurs twice."""
     found = {key: n for n, key in enumerate(keys)}
     if len(found) < len(keys):
         twice = next(key for n, key in enumerate(keys) if found[key] != n)
-        raise InputError(f"{path}: field {field}: {twice} occurs twice; download it again")
+        what = f"field {field}: {twice} occurs twice"
+        raise InputError(f"{path}: {what}; write or download it again")
     return found
 
 
@@ -102,13 +110,15 @@ def _objects(
     """(file name of its image, class index, box, whether a crowd) of each annotation."""
     for note in notes:
         try:
-            image, label = images[note["image_id"]], ranks[note["category_id"]]
+            ids = note["image_id"], note["category_id"]
+            if bool in map(type, ids):  # true would be taken for 1
+                raise TypeError("an id is true or false")
+            image, label = images[ids[0]], ranks[ids[1]]
             x, y, width, height = (float(v) for v in note["bbox"])
             area = float(note.get("area", width * height))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"unknown or absent {error}" if isinstance(error, KeyError) else str(error)
-            raise InputError(
-                f"{path}: field annotations, id {note.get('id')}: {reason}; download it again"
-            ) from None
+            what = f"field annotations, id {note.get('id')}: {reason}"
+            raise InputError(f"{path}: {what}; write or download it again") from None
         if area > 0 and width >= 1 and height >= 1:
             yield image, label, (x, y, width, height), bool(note.get("iscrowd"))

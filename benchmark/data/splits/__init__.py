@@ -61,7 +61,11 @@ def own(root: Path | str) -> list[str]:
         entries = sorted(os.listdir(folder))
     except OSError:
         return []
-    return [name for name in entries if name not in official and is_fetched(name, root)]
+    return [
+        name
+        for name in entries
+        if name not in official and name[0] != "." and is_fetched(name, root)
+    ]
 
 
 def read(name: str, scale: str, root: Path | str | None = None) -> Split:
