@@ -23,7 +23,8 @@ names the flag. Bad input is raised as InputError, whose text is one line with t
 """
 
 from benchmark.api.fitting import Fitted, fit
+from benchmark.api.own import make_splits
 from benchmark.api.running import UnitsRefused, run
 from benchmark.common.errors import InputError
 
-__all__ = ["Fitted", "InputError", "UnitsRefused", "fit", "run"]
+__all__ = ["Fitted", "InputError", "UnitsRefused", "fit", "make_splits", "run"]
