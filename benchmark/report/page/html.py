@@ -13,10 +13,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from benchmark.data.splits.manifest import OFFICIAL
 from benchmark.report import selection
 from benchmark.report.bootstrap import Pairs
 from benchmark.report.figures import style
-from benchmark.report.grid import Grid, task_title
+from benchmark.report.grid import Grid, grouping, task_title
 from benchmark.report.page import explorer, inline_svg, overview
 from benchmark.report.page.markdown import facts
 from benchmark.report.tables import significance
@@ -63,6 +64,7 @@ def render(
         suite=whole.suite,
         scale=whole.scale,
         scale_words=scale_words(whole.scale, whole.tasks),
+        groupings=_groupings(whole),
         policy=_policy(script),
         style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
         script=script,
@@ -158,6 +160,16 @@ def number(word: str) -> str:
     except ValueError:
         return ""
     return f"{found:.8g}" if math.isfinite(found) else ""
+
+
+def _groupings(grid: Grid) -> list[tuple[int, int, str]]:
+    """(head, tail, " of zoo-LT") of each rule for groups; the task goes unsaid where it is one."""
+    tasks: dict[tuple[int, int], list[str]] = {OFFICIAL: []}
+    for task in grid.long_tailed:
+        tasks.setdefault(grouping(grid, task), []).append(task_title(task))
+    if not tasks[OFFICIAL] and len(tasks) > 1:
+        del tasks[OFFICIAL]
+    return [(*rule, f" of {', '.join(at)}" if len(tasks) > 1 else "") for rule, at in tasks.items()]
 
 
 def _differences(found: Pairs, grid: Grid) -> dict[str, Any]:
