@@ -1,6 +1,7 @@
 """The harness: a suite's units run down these rooms, and a report is made of their records.
 
 cli/          flags in, text out, exit code: one file a command
+api/          the same for Python: what is chosen, computed, reported; commands stand on it
 diagnostics/  examines code, not results: a method's contract, the authors' numbers, speed
 report/       records to tables, figures and the page
 runner/       units to records: workers, executor, checkpoints

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.__main__ import COMMANDS as COMMANDS_BESIDE
-from benchmark.cli import run
+from benchmark.api import selection
 from benchmark.cli.check import main as check
 from benchmark.cli.run import main, parser
 from benchmark.common import environment
@@ -55,7 +55,7 @@ def here(tmp_path, monkeypatch):
     """A folder to walk in, where results/ is its own, with one worker in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CIMLIC_DATA_ROOT", raising=False)
-    monkeypatch.setattr(run, "HOME", tmp_path)
+    monkeypatch.setattr(selection, "HOME", tmp_path)
     monkeypatch.setattr(devices, "worker_devices", lambda *_: ("cpu",))
     monkeypatch.setattr(devices, "make_deterministic", lambda device: None)
     monkeypatch.setattr(draw, "_kinds", lambda *_: ())  # test_report.py looks at them

@@ -15,6 +15,7 @@ from typing import NoReturn
 from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
 
+TIMEOUT = "a unit that takes longer is ended and recorded as failed (default: no limit)"
 _DIGITS = 18  # so many fit 64 bits
 _NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)  # of a path: nothing but another one helps
 

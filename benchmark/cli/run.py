@@ -13,18 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.cli import jobs, launch
-from benchmark.cli.parser import Parser, command, names, whole_number
+from benchmark.api import computing, reporting, selection
+from benchmark.api.computing import Means
+from benchmark.cli import launch
+from benchmark.cli.parser import TIMEOUT, Parser, command, names, whole_number
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.runner import devices
 
 if TYPE_CHECKING:
-    from benchmark.records.store import RecordStore, ResultsFolder
-    from benchmark.suites.plan import Choice, Plan
+    from benchmark.api.computing import Work
+    from benchmark.api.selection import Selection
+    from benchmark.records.store import RecordStore
     from benchmark.suites.unit import Unit
 
-HOME = environment.ROOT
 EPILOG = """
 Run the same command again to go on after an interruption: what is recorded is not computed
 again, what failed is tried again. Several processes or machines may share one results folder.
@@ -45,13 +47,13 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", **_LIST, help="these seeds for the long-tailed tasks, not the suite's")
     add("--episodes", type=int, metavar="N", help="the first N few-shot episodes")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
-    add("--unit-timeout", type=float, metavar="SECONDS", help=jobs.TIMEOUT)
+    add("--unit-timeout", type=float, metavar="SECONDS", help=TIMEOUT)
     add("--launcher", metavar="NAME", help=launch.HELP["launcher"])
     add("--jobs", type=int, metavar="N", help=launch.HELP["jobs"])
     add("--slurm", **_LIST | {"metavar": "KEY=VALUE"}, help=launch.HELP["slurm"])
     add("--detach", action="store_true", help=launch.HELP["detach"])
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
-    add("--results-dir", type=Path, default=HOME / "results", help="records and reports go here")
+    add("--results-dir", type=Path, help="records and reports go here")
     add("--data-root", metavar="DIR", help="real COCO and VOC: the paper scale, not the miniature")
     add("--backbone", metavar="SPEC", help=_BACKBONE)
     add("--preprocess", metavar="NAME", help=_PREPROCESS)
@@ -94,173 +96,130 @@ _FILES = _LIST | {"metavar": "FILE.py"}
 
 
 def _dispatch(flags: argparse.Namespace) -> int:
-    plugins = tuple(environment.absolute(path, "--plugin") for path in flags.plugin or ())
-    text = None
-    if flags.list:
-        from benchmark.cli import status
-        from benchmark.method import registry
-
-        text = status.listing(registry.methods(plugins), environment.data_root(flags.data_root))
-    elif flags.new_method is not None:
-        from benchmark.cli import new_method
-
-        text = new_method.advice(new_method.write(flags.new_method, flags.to or Path()))
-    elif flags.compare:
-        from benchmark.report import compare
-
-        text = compare.compare(*flags.compare)
+    text = _answer(flags)
     if text is not None:
         print(text)
         return 0
     from benchmark.cli import status
     from benchmark.records import store
-    from benchmark.suites import plan
 
-    choice = _choice(flags, plugins)
-    made = plan.make(choice)
-    folder = store.paths(flags.results_dir, made.suite.name, made.scale)
-    if choice.download:
-        return _run(flags, choice, made, folder)
-    records = store.RecordStore(folder, oracle=flags.oracle and not flags.report)
+    means = _means(flags)
+    looks = flags.status or flags.dry_run or flags.report
+    chosen = _chosen(flags, download=not looks)
+    if not looks:
+        return _run(flags, means, chosen)
+    records = store.RecordStore(chosen.folder, oracle=flags.oracle and not flags.report)
     records.scan()
-    if flags.status or flags.dry_run:
-        print((status.status if flags.status else status.dry_run)(made, records))
-        for line in launch.status(folder) if flags.status else ():
+    if not flags.report:
+        print((status.status if flags.status else status.dry_run)(chosen.made, records))
+        for line in launch.status(chosen.folder) if flags.status else ():
             print(line)
         return 0
-    code = _recompute(made, records) if flags.recompute else 0
-    units = made.reported(records.done)
+    code = _recompute(chosen, records) if flags.recompute else 0
+    units = chosen.made.reported(records.done)
     del records  # of many units two copies, the report's and this one, are gigabytes
-    _report(flags, choice, made, folder, units)
+    _report(flags, chosen, units)
     return code
 
 
-def _choice(flags: argparse.Namespace, plugins: tuple[Path, ...]) -> Choice:
-    """What the flags choose; InputError for those that do not go together or cannot be."""
+def _answer(flags: argparse.Namespace) -> str | None:
+    """What is printed by the modes that select no units; None for the others."""
+    if flags.list:
+        from benchmark.cli import status
+        from benchmark.method import registry
+
+        plugins = tuple(environment.absolute(path, "--plugin") for path in flags.plugin or ())
+        return status.listing(registry.methods(plugins), environment.data_root(flags.data_root))
+    if flags.new_method is not None:
+        from benchmark.cli import new_method
+
+        return new_method.advice(new_method.write(flags.new_method, flags.to or Path()))
+    if flags.compare:
+        from benchmark.report import compare
+
+        return compare.compare(*flags.compare)
+    return None
+
+
+def _means(flags: argparse.Namespace) -> Means:
+    """By which means it is computed; InputError for flags that do not go together or cannot be."""
     if flags.recompute and not flags.report:
         raise InputError("--recompute: only --report reads stored scores; add --report")
     if flags.to is not None:
         raise InputError(f"--to {flags.to}: only --new-method writes there; leave it out")
-    jobs.check_workers(flags)
+    means = Means(flags.workers, flags.device, flags.unit_timeout)
     launch.check(flags)
-    from benchmark.common import files
-    from benchmark.suites.plan import Choice
+    return means
 
-    root = environment.data_root(flags.data_root)
-    files.check_readable(root)
-    same = ("suite", "episodes", "backbone", "preprocess", "precision")
-    return Choice(
+
+def _chosen(flags: argparse.Namespace, download: bool) -> Selection:
+    same = ("suite", "episodes", "data_root", "backbone", "preprocess", "precision", "results_dir")
+    return selection.select(
         **{name: getattr(flags, name) for name in same},
         tasks=names(flags.tasks),
         methods=names(flags.methods),
         seeds=_seeds(flags.seeds),
-        data_root=root,
-        plugins=plugins,
-        download=not (flags.status or flags.dry_run or flags.report),
+        plugins=flags.plugin or (),
+        download=download,
     )
 
 
-def _recompute(made: Plan, records: RecordStore) -> int:
+def _recompute(chosen: Selection, records: RecordStore) -> int:
     """Metrics again from stored scores; 1 if any differs from the record, or is in none."""
     from benchmark.records import recompute
 
-    outcome = recompute.recompute(records.folder, made.reported(records.done))
+    outcome = recompute.recompute(records.folder, chosen.made.reported(records.done))
     print(outcome.text, flush=True)
     for line in outcome.wrong:
         print(f"error: {line}", file=sys.stderr)
     return 1 if outcome.wrong or outcome.damaged else 0
 
 
-def _run(flags: argparse.Namespace, choice: Choice, made: Plan, folder: ResultsFolder) -> int:
+def _run(flags: argparse.Namespace, means: Means, chosen: Selection) -> int:
     """Compute what has no record, then report; 1 if a unit is left without, 2 for bad input."""
     from benchmark.cli import status
-    from benchmark.common import files
-    from benchmark.records import store
 
-    jobs.check_folders(folder, flags.results_dir, lockable=flags.launcher is None)
-    stale = store.outdated(folder, {u.key for u in made.units} if flags.force else ())
-    if flags.force:
-        stale |= files.file_times(environment.cache() / "states", ".safetensors")
-    records = store.RecordStore(folder, stale, flags.oracle)
-    records.scan()
-    units = {unit.key: unit for unit in made.units}  # two labels may name the same unit
-    left = [unit for key, unit in units.items() if key not in records.done]
-    print(f"suite {made.suite.name}, scale {made.scale}: {len(units)} units, {len(left)} to run")
-    if left:
-        records = _computed(flags, choice, made, records, list(units.values()), left)
-        if records is None:
+    given = {name: getattr(flags, name) for name in ("oracle", "plain", "force")}
+    work = computing.begun(chosen, **given, lockable=flags.launcher is None)
+    suite = f"suite {chosen.made.suite.name}, scale {chosen.made.scale}"
+    print(f"{suite}: {len(work.units)} units, {len(work.left)} to run")
+    if work.left:
+        work = _computed(flags, means, work)
+        if work is None:
             return 0
-    lines, wrong = status.unfinished(made.units, records)
-    del records
-    everything = store.RecordStore(folder)  # the report also shows what no flag asks for
-    everything.scan()
-    reported = made.reported(everything.done)
-    del everything
-    _report(flags, choice, made, folder, reported)
+    lines = status.unfinished(chosen.made.units, work.records)
+    wrong = computing.bad_input(chosen.made.units, work.records)
+    del work
+    _report(flags, chosen, chosen.reported())  # it also shows what no flag asks for
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0
 
 
-def _computed(
-    flags: argparse.Namespace,
-    choice: Choice,
-    made: Plan,
-    records: RecordStore,
-    units: list[Unit],
-    left: list[Unit],
-) -> RecordStore | None:
-    """The records once no unit is `left` that can be done; None where detached jobs go on."""
-    from benchmark.runner import schedule, workers
-
-    about = {
-        "suite": made.suite.name,
-        "folder": records.folder,
-        "oracle": flags.oracle,
-        "plain": flags.plain,
-        "costs": schedule.known([records.folder, _reference(made)]),
-    }
+def _computed(flags: argparse.Namespace, means: Means, work: Work) -> Work | None:
+    """The work once no unit is left that can be done; None where detached jobs go on."""
     if flags.launcher is None:
-        about["stale"] = records.stale
-        job = jobs.job(flags, choice, made, units, len(left), **about)
+        job = work.job(means)
         print(devices.named(job.devices), flush=True)
-        return workers.run(job)
-    about["stale"] = {**records.stale, **records.uncounted(left)}
-    array = launch.submit(flags, jobs.job(flags, choice, made, left, None, **about))
+        return work.compute(job)
+    array = launch.submit(flags, work.job(means, elsewhere=True))
     if flags.detach:
         print(launch.advice(flags, parser()))
         return None
-    launch.follow(array, units, records, flags.jobs or 1)
-    return records
+    launch.follow(array, [*work.units.values()], work.records, flags.jobs or 1)
+    return work
 
 
-def _report(
-    flags: argparse.Namespace,
-    choice: Choice,
-    made: Plan,
-    folder: ResultsFolder,
-    units: Sequence[Unit],
-) -> None:
+def _report(flags: argparse.Namespace, chosen: Selection, units: Sequence[Unit]) -> None:
     """Write the report, print the main table and how it compares with the reference."""
     from benchmark import report
-    from benchmark.miniature import build
 
-    images = choice.data_root or build.built(environment.cache())  # None: not rendered yet
-    layout = made.layout
-    workers = flags.workers or min(environment.cores(), devices.MOST_WORKERS)
-    path = report.write(units, folder.path, layout, images, workers, anew=flags.force)
+    path = reporting.write(chosen, units, flags.workers, anew=flags.force)
     print(f"\n{path.with_name(report.SUMMARY).read_text(encoding='utf-8')}")
-    reference = _reference(made)
-    if reference.has_records() and reference.path.resolve() != folder.path.resolve():
-        print(f"\n{report.against_reference(units, folder.path, reference.path, layout)}")
+    agreement = reporting.against_reference(chosen, units)
+    if agreement is not None:
+        print(f"\n{agreement}")
     print(f"\npage: {path.with_name('index.html')}\nreport: {path}")
-
-
-def _reference(made: Plan) -> ResultsFolder:
-    """The folder of the repository's own records of the suite at this scale; it may be absent."""
-    from benchmark.records import store
-
-    return store.paths(HOME / "results" / "reference", made.suite.name, made.scale)
 
 
 def _seeds(given: Sequence[str] | None) -> tuple[int, ...] | None:

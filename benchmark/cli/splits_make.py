@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmark.api import make_splits
 from benchmark.cli.parser import names, whole_number
-from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
-from benchmark.data.own import describe, make
-from benchmark.data.own.choices import SHARE, Choices
+from benchmark.data.own.choices import SHARE
 
 ABOUT = "make splits of your own images and labels, a task of any kind there is"
 _LABELS = "CSV or TSV, COCO's instances JSON, or a folder of VOC XML or YOLO files"
@@ -46,34 +44,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace, root: Path) -> int:
     """Make the splits and print what was understood, what was made and what to run next."""
-    from benchmark.clip import name_length
-
-    images = environment.expanded(flags.images, "--images")
-    labels = environment.expanded(flags.labels, "--labels")
-    made = make.make(flags.name, images, labels, root, choices(flags), name_length.check)
-    for line in lines(made, root):
-        print(line)
+    given = {"images": flags.images, "labels": flags.labels, "data_root": root}
+    made = make_splits(flags.name, **given, **choices(flags))
+    print(made)
+    tasks, where = " ".join(made.tasks), shlex.quote(str(root))
+    print(f"next: python run_all.py --tasks {tasks} --data-root {where}")
     return 0
 
 
-def lines(made: make.Made, root: Path) -> Iterator[str]:
-    """What the command prints."""
-    for table in made.tables:
-        yield describe.understood(table)
-    yield from (f"note: {note}" for note in made.notes)
-    for split, folder in made.folders.items():
-        done = "made" if split in made.written else "is there as it would be made, and stays"
-        yield f"{split}: {done}, {folder}"
-    where = shlex.quote(str(root))
-    yield f"next: python run_all.py --tasks {' '.join(made.tasks)} --data-root {where}"
-
-
-def choices(flags: argparse.Namespace) -> Choices:
-    """Of the flags that were given."""
+def choices(flags: argparse.Namespace) -> dict[str, Any]:
+    """Of the flags that were given, in the form that `make_splits` takes."""
     given = {field: getattr(flags, field) for field in _FLAGS}
     read = {
-        "test_labels": lambda text: environment.expanded(text, "--test-labels"),
-        "names": lambda text: environment.expanded(text, "--names"),
+        "test_labels": str,
+        "names": str,
         "test_share": lambda text: _number(text, "--test-share"),
         "long_tailed": _pareto,
         "novel": names,
@@ -83,8 +67,8 @@ def choices(flags: argparse.Namespace) -> Choices:
         "template": str,
         "seed": lambda text: whole_number(text, "--seed"),
     }
-    told: dict[str, Any] = {f: read[f](value) for f, value in given.items() if value is not None}
-    return Choices(few_shot=flags.few_shot, replace=flags.replace, **told)
+    told = {field: read[field](value) for field, value in given.items() if value is not None}
+    return {"few_shot": flags.few_shot, "replace": flags.replace, **told}
 
 
 def _number(text: str, flag: str) -> float:

@@ -139,9 +139,8 @@ def listing(methods: Mapping[str, MethodInfo], root: Path | None) -> str:
     return "\n".join(lines)
 
 
-def unfinished(units: Sequence[Unit], records: store.RecordStore) -> tuple[list[str], list[str]]:
-    """What to say of the units that a run leaves without a record, nothing if there is none; and
-    what was wrong with the input of those that failed for it, each message once."""
+def unfinished(units: Sequence[Unit], records: store.RecordStore) -> list[str]:
+    """What to say of the units that a run leaves without a record; nothing if there is none."""
     left = [unit for unit in units if unit.key not in records.done]
     failed = {unit: records.failed[unit.key] for unit in left if unit.key in records.failed}
     lines = [f"not finished: {unit.text}" for unit in left if unit not in failed]
@@ -150,5 +149,4 @@ def unfinished(units: Sequence[Unit], records: store.RecordStore) -> tuple[list[
     for unit, failure in failed.items():
         where = f"traceback in {records.folder.error(unit)}"
         lines.append(f"  {unit.text}: {'bad input' if failure.get('kind') == 'input' else where}")
-    wrong = (one_line(f.get("error")) for f in failed.values() if f.get("kind") == "input")
-    return lines, list(dict.fromkeys(wrong))
+    return lines

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.cli import jobs
-from benchmark.cli.parser import Parser, command, names
+from benchmark.api import computing
+from benchmark.api.computing import Means
+from benchmark.cli.parser import TIMEOUT, Parser, command, names
 from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.runner import devices
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from benchmark.suites.plan import Choice, Plan
     from benchmark.suites.unit import Unit
 
-HOME = environment.ROOT
 EPILOG = """
 Every method gets the same number of trials on the same tasks; the first trial is what the suite
 sets, the others are proposed by Optuna within the method's `search_space`. A method without one
@@ -50,17 +50,18 @@ def parser() -> argparse.ArgumentParser:
     add("--plugin", **several, metavar="FILE.py", help="a file with methods of your own")
     add("--seed", type=int, default=0, metavar="N", help="of the proposals (default: 0)")
     add("--out", type=Path, metavar="FILE.yaml", help=_OUT)
-    add("--results-dir", type=Path, default=HOME / "results", help="tune/<scale> is made in it")
+    add("--results-dir", type=Path, default=environment.ROOT / "results", help=_RESULTS)
     add("--data-root", metavar="DIR", help="real images: the paper scale, with hold-outs")
     add("--backbone", metavar="SPEC", help="an open_clip model, as of run_all.py")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
-    add("--unit-timeout", type=float, metavar="SECONDS", help=jobs.TIMEOUT)
+    add("--unit-timeout", type=float, metavar="SECONDS", help=TIMEOUT)
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     return out
 
 
 _METHODS = "labels of the suite or methods (default: all of the suite and of --plugin)"
 _TASKS = "tasks whose names end in -dev or -holdout, such as coco-lt-dev"
+_RESULTS = "tune/<scale> is made in it"
 _OUT = """the settings file, into which the best settings are merged (default: settings.yaml in
 results/tune/<scale>)"""
 
@@ -70,21 +71,29 @@ def _tune(flags: argparse.Namespace) -> int:
     from benchmark.runner import proposals, search
     from benchmark.suites import plan
 
-    choice = _choice(flags)
+    means, choice = _means(flags), _choice(flags)
     proposals.optuna()  # before any work: it may not be installed
     made = plan.make(choice)
     folder = store.paths(flags.results_dir, search.SUITE, made.scale)
-    jobs.check_folders(folder, flags.results_dir)
+    computing.check_folders(folder, flags.results_dir)
     searches = _searches(flags, choice, made)
     records = store.RecordStore(folder, store.outdated(folder))
     computed: dict[str, Unit] = {}
 
     def compute(units: list[Unit]) -> RecordStore:
         computed.update({unit.key: unit for unit in units})
-        return _computed(flags, choice, made, records, units)
+        return _computed(means, choice, made, records, units)
 
     search.run(searches, compute, lambda line: print(line, flush=True))
     return _report(flags, searches, records, list(computed.values()))
+
+
+def _means(flags: argparse.Namespace) -> Means:
+    """By which means it is computed; InputError for numbers that cannot be."""
+    for flag, least in (("trials", 1), ("episodes", 1), ("seed", 0)):
+        if getattr(flags, flag) < least:
+            raise InputError(f"--{flag} {getattr(flags, flag)}: must be {least} or more")
+    return Means(flags.workers, flags.device, flags.unit_timeout)
 
 
 def _choice(flags: argparse.Namespace) -> Choice:
@@ -93,10 +102,6 @@ def _choice(flags: argparse.Namespace) -> Choice:
     from benchmark.data import tasks
     from benchmark.suites.plan import Choice
 
-    for flag, least in (("trials", 1), ("episodes", 1), ("seed", 0)):
-        if getattr(flags, flag) < least:
-            raise InputError(f"--{flag} {getattr(flags, flag)}: must be {least} or more")
-    jobs.check_workers(flags)
     chosen = names(flags.tasks)
     for name in chosen:
         if tasks.stands_for(name) == name:
@@ -139,7 +144,7 @@ def _searches(flags: argparse.Namespace, choice: Choice, made: Plan) -> list[Sea
 
 
 def _computed(
-    flags: argparse.Namespace, choice: Choice, made: Plan, records: RecordStore, units: list[Unit]
+    means: Means, choice: Choice, made: Plan, records: RecordStore, units: list[Unit]
 ) -> RecordStore:
     """The records once those of the units are there, or have failed."""
     records.scan()
@@ -147,8 +152,8 @@ def _computed(
     if left:
         from benchmark.runner import schedule, search, workers
 
-        job = jobs.job(
-            *(flags, choice, made, left.values(), len(left)),
+        job = computing.job(
+            *(choice, made, means, left.values(), len(left)),
             suite=search.SUITE,
             folder=records.folder,
             stale=records.stale,
@@ -184,7 +189,8 @@ def _report(
         if own := search.overridden:
             what = f"{search.suite.origin}: the overrides of {search.entry.label}"
             print(f"note: {what} set {', '.join(own)}, which win over a settings file")
-    lines, wrong = status.unfinished(units, records)
+    lines = status.unfinished(units, records)
+    wrong = computing.bad_input(units, records)
     for line in [*lines, *(f"error: {message}" for message in wrong)]:
         print(line, file=sys.stderr)
     return 2 if wrong else 1 if lines else 0

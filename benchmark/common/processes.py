@@ -60,6 +60,11 @@ if sys.platform == "linux":  # elsewhere a fork of what has threads is not safe
         Process = _Forked
 
 
+def is_ours() -> bool:
+    """Whether this process is one of them."""
+    return isinstance(multiprocessing.current_process(), _Ours)
+
+
 def spawning() -> context.BaseContext:
     """Makes processes that start from nothing."""
     return _Spawning()
@@ -75,14 +80,18 @@ def computing() -> context.BaseContext:
     return found
 
 
+_main_is_away = threading.Lock()  # of two threads the later one would put back an empty one
+
+
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _main_is_away:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _end_with(parent: int) -> None:
@@ -112,7 +121,7 @@ def pool(workers: int, *first: Any) -> Iterator[ProcessPoolExecutor]:
         remedy = "too little memory? use fewer --workers"
         raise InputError(f"one of {workers} processes was ended from outside; {remedy}") from None
     except BaseException:
-        for process in multiprocessing.active_children():
+        for process in [*(made._processes or {}).values()]:  # no other children of the caller's
             process.terminate()
         raise
     finally:

@@ -29,11 +29,14 @@ def frame(folder: Path | str, reference: bool = False) -> pandas.DataFrame:
     """
     import pandas
 
-    rows = []
-    for record in store.load(folder, failures=False, reference=reference):
-        full = {**record, **{name: LATER[name] for name in LATER.keys() - record.keys()}}
-        rows.append({**_flat(full), "settings": settings(full)})
-    return pandas.DataFrame(rows)
+    records = store.load(folder, failures=False, reference=reference)
+    return pandas.DataFrame(map(row, records))
+
+
+def row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a unit that is done or skipped as a row of `frame`."""
+    full = {**record, **{name: LATER[name] for name in LATER.keys() - record.keys()}}
+    return {**_flat(full), "settings": settings(full)}
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:

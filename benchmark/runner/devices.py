@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 
 from benchmark.common import errors
@@ -86,6 +87,8 @@ def make_deterministic(device: str) -> None:
         torch.set_num_threads(1)
         threadpoolctl.threadpool_limits(limits=1)
     else:
+        # Deterministic matrix products; read when the first of them is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.cuda.set_device(device)
         # Its backward pass sums in any order while a missing kernel only warns.
         torch.backends.cuda.enable_mem_efficient_sdp(False)

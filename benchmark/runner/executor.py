@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
+from benchmark.data.images import ImageList
 from benchmark.data.tasks import Task
 from benchmark.method.base import Method, has_base, refusal
 from benchmark.method.run import Run
@@ -32,34 +34,65 @@ def execute(workspace: Workspace, unit: Unit) -> dict[str, Any]:
     described = record.described(unit, task)
     if reason is not None:
         return record.skipped(described, reason) | workspace.provenance()
+    fitted = fit(workspace, unit, task, method)
+    scores, predicted = workspace.timed(fitted.scores)
+    fitted.run.clip.check_frozen()
+    found = record.metric_fields(scores, truth_of(task), cls.scores)
+    seconds = fitted.seconds | {"predict": predicted}
+    done = record.done(described, found, fitted.curve, seconds) | fitted.best
+    if workspace.results is not None:  # of a long-tailed task's first seed also local scores
+        maps = predict.local_maps(method, task, fitted.run) if unit.seed == 0 else None
+        done |= write_scores(workspace.results, described, task, cls.scores, scores, maps)
+    return done | workspace.provenance()
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A method that has learned what its unit asks for, on the unit's own seeds.
+
+    seconds   of the record, as far as they are known before it predicts
+    best      of the record: the fields of --oracle, none without
+    """
+
+    method: Method
+    task: Task
+    run: Run
+    base: Checkpoint | None
+    seconds: dict[str, float | None]
+    best: dict[str, Any]
+
+    def scores(self, images: ImageList | None = None) -> np.ndarray:
+        """The checked scores (N, C), float32, of the images, by default the task's test images."""
+        return predict.scored(self.method, self.task, self.run, images)
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """{"stage", "epoch", "loss"} of every stage, in their order."""
+        return [*(self.base.curve if self.base else ()), *self.run.curve]
+
+
+def fit(workspace: Workspace, unit: Unit, task: Task, method: Method) -> Fitted:
+    """Let the unit's method, which takes the task, learn; raises what it raises, or Busy."""
     base = None
     if task.base is not None and has_base(method):
-        base = base_checkpoint(workspace, unit, task, cls)
+        base = base_checkpoint(workspace, unit, task, type(method))
         method.load_state(base.tensors)
     run = workspace.run(unit.seed_identity, unit.preprocess, unit.precision)
     stages = SharedStages(workspace, unit, task, run)
-    score = functools.partial(predict.scored, method, task, run)
-    oracle = EpochOracle(method, task, run, score) if workspace.oracle else None
-    _, fit = workspace.timed(lambda: method.fit(task.train, run))
+    oracle = None
+    if workspace.oracle:
+        oracle = EpochOracle(method, task, run, lambda: predict.scored(method, task, run))
+    _, seconds = workspace.timed(lambda: method.fit(task.train, run))
     best = oracle.close() if oracle else {}
     run.clip.check_frozen()
-    scores, predicted = workspace.timed(score)
-    run.clip.check_frozen()
-    fit = round(fit - stages.building, 3)
-    seconds = {
+    seconds = round(seconds - stages.building, 3)
+    took = {
         "base": None if base is None else round(base.seconds, 3),
         "shared": stages.seconds,
-        "fit": round(fit - oracle.seconds, 3) if oracle else fit,
-        "predict": predicted,
+        "fit": round(seconds - oracle.seconds, 3) if oracle else seconds,
         "oracle": round(oracle.seconds, 3) if oracle else None,
     }
-    curve = [*(base.curve if base else ()), *run.curve]
-    found = record.metric_fields(scores, truth_of(task), cls.scores)
-    done = record.done(described, found, curve, seconds) | best
-    if workspace.results is not None:  # of a long-tailed task's first seed also local scores
-        maps = predict.local_maps(method, task, run) if unit.seed == 0 else None
-        done |= write_scores(workspace.results, described, task, cls.scores, scores, maps)
-    return done | workspace.provenance()
+    return Fitted(method, task, run, base, took, best)
 
 
 def base_checkpoint(workspace: Workspace, unit: Unit, task: Task, cls: type[Method]) -> Checkpoint:

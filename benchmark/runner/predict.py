@@ -1,4 +1,4 @@
-"""A method's scores of the test images, and its local ones of the examples: asked for, checked."""
+"""A method's scores of images, and its local ones of the examples: asked for, checked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from benchmark.records.scores import Maps
 _BOUND = 65_000  # float16 ends soon after
 
 
-def scored(method: Method, task: Task, run: Run) -> np.ndarray:
-    """The method's checked scores of the task's test images, float32 (N, C)."""
-    shape = (len(task.test.images), len(task.class_names))
-    return check_scores(method.predict(task.test.images, run), shape)
+def scored(method: Method, task: Task, run: Run, images: ImageList | None = None) -> np.ndarray:
+    """The method's checked scores of the images, by default the task's test images: (N, C)."""
+    images = task.test.images if images is None else images
+    shape = (len(images), len(task.class_names))
+    return check_scores(method.predict(images, run), shape)
 
 
 def check_scores(scores: Any, shape: tuple[int, int]) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from multiprocessing import connection
 from signal import SIGKILL, SIGTERM, SIGUSR2
+from typing import TextIO
 
 from benchmark.common import files
 from benchmark.common.processes import Died
@@ -27,15 +27,16 @@ TRIES = 4  # claims in vain between two pauses: of many machines each leaves the
 _FROM_OUTSIDE = (-SIGKILL, -SIGTERM, -SIGUSR2)  # no fault of the unit, unless it happens again
 
 
-def run(job: Job) -> store.RecordStore:
+def run(job: Job, progress: TextIO | None = None) -> store.RecordStore:
     """Compute the job's units that have no record; return the records as they stand then.
 
+    progress   where it is shown, by default on stderr
     InputError for what no unit can be computed with, and for a full disk.
     """
     records = store.RecordStore(job.folder, job.stale, job.oracle)
     records.scan()
     own = store.RecordStore(job.folder, job.stale, job.oracle, complain=_in_silence)
-    with Progress(job.units, records, len(job.devices)):
+    with Progress(job.units, records, len(job.devices), progress):
         Walk(job, own).to_the_end()
     return records
 
@@ -107,7 +108,6 @@ class Walk:
     """
 
     def __init__(self, job: Job, records: store.RecordStore | Listing) -> None:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
         self.job, self.records = job, records
         self.workers = [_Worker(job, index) for index in range(len(job.devices))]
         self.broken: dict[str, Exception] = {}  # stages that failed, see Workspace

@@ -76,13 +76,16 @@ class Workspace:
     def store(self, preprocess: str = CLIP.name, half: bool = False) -> FeatureStore:
         """The preprocessing's features, local ones in `half` the bits; one CLIP an image size."""
         if (preprocess, half) not in self.stores:
-            how = preprocessing.parse(preprocess)
-            if how.size not in self.clips:
-                self.clips[how.size] = model.load(self.backbone, self.device, how.size)
-                self.clips[how.size].plain_text = self.plain
-            made = FeatureStore(self.clips[how.size], self.cache, how, half=half)
-            self.stores[preprocess, half] = made
+            self.stores[preprocess, half] = self.new_store(self.cache, preprocess, half)
         return self.stores[preprocess, half]
+
+    def new_store(self, folder: Path, preprocess: str, half: bool) -> FeatureStore:
+        """The same, kept below a folder other than the cache."""
+        how = preprocessing.parse(preprocess)
+        if how.size not in self.clips:
+            self.clips[how.size] = model.load(self.backbone, self.device, how.size)
+            self.clips[how.size].plain_text = self.plain
+        return FeatureStore(self.clips[how.size], folder, how, half=half)
 
     def run(self, identity: str, preprocess: str = CLIP.name, bits: str = FLOAT32) -> Run:
         """A fresh Run; every generator in reach starts from a seed of that identity."""

@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.cli import new_method, run
 from benchmark.cli.check import main as check
+from benchmark.common import environment
 from benchmark.common.errors import InputError
 from benchmark.method import registry
 
@@ -48,7 +49,7 @@ def test_what_it_writes_is_formatted_as_our_own_code(tmp_path):
     if ruff is None:
         pytest.skip("ruff is not installed")
     path = new_method.write("my_method", tmp_path)
-    settings = ["--config", str(Path(run.HOME) / "pyproject.toml")]
+    settings = ["--config", str(environment.ROOT / "pyproject.toml")]
     for action in (["format", "--check"], ["check", "--ignore", "I"]):
         done = subprocess.run([ruff, *action, *settings, path], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -63,7 +63,7 @@ def test_the_report_keeps_what_an_earlier_command_recorded(world):
 def test_the_plain_road_is_the_jobs(world, monkeypatch):
     """It is not part of what a unit is: what the fast road recorded is not computed again."""
     jobs, run = [], workers.run
-    monkeypatch.setattr(workers, "run", lambda job: jobs.append(job) or run(job))
+    monkeypatch.setattr(workers, "run", lambda job, *to: jobs.append(job) or run(job, *to))
     for flags in ((), ("--plain",), ("--plain", "--force")):
         code, out, _ = world.run("--methods", "steady", "--tasks", "voc-lt", *flags)
         assert code == 0
@@ -101,7 +101,7 @@ def test_titles_reach_the_tables_and_labels_the_csv(world):
 
 
 def test_a_reference_is_compared_with(world, monkeypatch):
-    monkeypatch.setattr("benchmark.cli.run.HOME", world.folder)
+    monkeypatch.setattr("benchmark.api.selection.HOME", world.folder)
     reference = world.results / "reference"  # below HOME
     assert world.run("--methods", "prior", "--results-dir", reference)[0] == 0
     code, out, _ = world.run("--methods", "prior")

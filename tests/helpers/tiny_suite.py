@@ -223,15 +223,16 @@ def install_world(folder: Path, put=setattr) -> None:
     put(workspace, "FeatureStore", lambda clip, cache, how, **_: types.SimpleNamespace(clip=clip))
 
 
-if "TINY" in os.environ and __name__ == "__main__":
-    for name in (
-        "clip.model",
-        "clip.feature_cache",
-        "report.figures.draw",
-    ):  # open_clip and matplotlib are slow, too
+def install_quickly() -> None:
+    """The same in a process of its own, whose world is $TINY: open_clip and matplotlib are slow."""
+    for name in ("clip.model", "clip.feature_cache", "report.figures.draw"):
         stub = sys.modules[f"benchmark.{name}"] = types.ModuleType(f"benchmark.{name}")
         stub.FeatureStore = None
     install(Path(os.environ["TINY"]))
+
+
+if "TINY" in os.environ and __name__ == "__main__":
+    install_quickly()
 
 if __name__ == "__main__":
     from benchmark.cli.run import main

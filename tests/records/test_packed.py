@@ -291,7 +291,7 @@ def test_a_run_goes_on_from_packed_records(world, monkeypatch, capsys):
     assert main([str(folder), "--to", str(world.results / "reference")]) == 0
     assert "records.jsonl.gz: 4 records" in capsys.readouterr().out
     other = ("--results-dir", world.results / "reference", *only)
-    monkeypatch.setattr("benchmark.cli.run.HOME", world.folder)
+    monkeypatch.setattr("benchmark.api.selection.HOME", world.folder)
     assert "identical in 2 of 2" in world.run(*only, "--report")[1]
     assert "4 units: 4 done" in world.run(*other, "--status")[1]
     assert world.run(*other, "--report")[0] == 0

@@ -35,3 +35,16 @@ def test_steps_find_the_memory_of_the_steps_before():
     done = subprocess.check_output([sys.executable, "-c", CODE], env=os.environ | small)
     kept, usual = map(int, done.split())
     assert kept < 1024 and usual > 20 * 8 * 1000
+
+
+def test_matrix_products_are_deterministic_from_the_first_on(monkeypatch):
+    """cuBLAS reads it when it is first used; of the caller's process nothing is changed."""
+    from benchmark.runner import devices
+
+    found = []
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is put back
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr("torch.cuda.set_device", lambda _: found.append(dict(os.environ)))
+    monkeypatch.setattr("torch.backends.cuda.enable_mem_efficient_sdp", lambda _: None)
+    devices.make_deterministic("cuda:0")
+    assert found[0]["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.data import splits
-from benchmark.data.own import class_names, draw, image_files, labels, long_tail, notes, store
+from benchmark.data.own import (
+    class_names,
+    describe,
+    draw,
+    image_files,
+    labels,
+    long_tail,
+    notes,
+    store,
+)
 from benchmark.data.own.choices import Choices, check_name
 from benchmark.data.own.draw import Source
 from benchmark.data.own.table import LabelTable
@@ -16,9 +25,9 @@ from benchmark.data.own.table import LabelTable
 Check = Callable[[Sequence[str], str | None], None]  # of class names and a template
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Made:
-    """What was made.
+    """What was made; printed, what was understood and what came of it.
 
     tables    of the labels file, and of that of the test images if there is one
     folders   of the splits: NAME-lt, and NAME-fs if it was asked for
@@ -32,6 +41,14 @@ class Made:
     written: tuple[str, ...]
     tasks: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        lines = [describe.understood(table) for table in self.tables]
+        lines += [f"note: {note}" for note in self.notes]
+        for split, folder in self.folders.items():
+            made = "made" if split in self.written else "is there as it would be made, and stays"
+            lines.append(f"{split}: {made}, {folder}")
+        return "\n".join(lines)
 
 
 def make(
