@@ -192,6 +192,35 @@ def test_a_unit_that_takes_longer_than_the_limit_is_named_after_its_second_try(w
     assert len(outcomes(world.results)) == 1
 
 
+LACKING = """
+from benchmark.common.errors import InputError
+class Lacking(Prior):
+    name = "lacking"
+    def __init__(self, *, network: str = "none"):
+        super().__init__()
+        self.network = network
+    def check_files(self):
+        if self.network != "none":
+            raise InputError(f"network {self.network} needs x.safetensors: get it")
+    def fit(self, train, run):
+        self.check_files()
+        super().fit(train, run)
+"""
+
+
+def test_weights_that_a_row_lacks_are_one_line_before_anything_is_submitted(world):
+    """Without a launcher that is said of the row's own units, once the others are done."""
+    rows = "  lacking:\n  deep: {method: lacking, hyperparameters: {network: deep}}\n"
+    for name, more in (("fast.py", LACKING), ("tiny.yaml", rows)):
+        with (world.folder / name).open("a") as file:
+            file.write(more)
+    flags = ("--tasks", "voc-lt", "--seeds", "0", "--methods", "prior", "lacking", "deep")
+    code, _, err = world.run(*flags, "--launcher", "local")
+    assert (code, err) == (2, "error: deep: network deep needs x.safetensors: get it\n")
+    assert not world.computed() and not (world.records.parent / "jobs").exists()
+    assert world.run(*flags)[0] == 2 and len(outcomes(world.results)) == 2
+
+
 SLURM = {
     "sbatch": 'cp "$1" "$FAKE/script"; echo Submitted batch job 77',
     "squeue": 'echo "$@" > "$FAKE/asked"; cat "$FAKE/queue"',
