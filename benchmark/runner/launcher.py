@@ -68,9 +68,12 @@ def check_files(job: Job) -> None:
     """InputError for what a unit's method needs beside the data and CLIP and this machine lacks.
 
     Said once, before anything is submitted: the machines that compute may have no network. What
-    else a method raises fails its units alone.
+    else a method raises, or does to its process, fails its units alone.
     """
     rows = {(unit.method, unit.hyperparameters): unit.label for unit in job.units}
+    if not job.foreign:
+        _check_files(rows, ())
+        return
     with contextlib.suppress(processes.Died):
         processes.apart(_check_files, rows, job.plugins)
 
