@@ -125,6 +125,9 @@ class CPRFL(Method):
     ema: float = 0.998
     augment: str = "cutout+randaugment"
 
+    def check_files(self) -> None:
+        trunks.weights(self.trunk)
+
     def fit(self, train_set, run) -> None:
         self._check()
         labels = label_matrix(run, train_set)

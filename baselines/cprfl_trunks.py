@@ -31,7 +31,7 @@ def make(name: str, run: Run, local: str, width: int) -> nn.Module:
     """
     if name == "clip":
         return ClipPlaces(run.clip.student(), local, width)
-    path = weights() if name == "resnet101" else None
+    path = weights(name)
     with seeding.aside(run.seed("trunk"), "cpu"):
         trunk = ResNetPlaces(run)
     if path:
@@ -39,9 +39,12 @@ def make(name: str, run: Run, local: str, width: int) -> nn.Module:
     return trunk.to(run.device)
 
 
-def weights() -> Path:
-    """The ImageNet weights in the hub cache of this machine; InputError if they are not there."""
-    return SOURCE.path("hyperparameter trunk: 'resnet101'")
+def weights(name: str) -> Path | None:
+    """The trunk's weights beside CLIP's in the hub cache of this machine; None without any.
+
+    InputError if they are not there.
+    """
+    return SOURCE.path("hyperparameter trunk: 'resnet101'") if name == "resnet101" else None
 
 
 def places(maps: Tensor) -> Tensor:

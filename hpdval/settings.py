@@ -137,6 +137,9 @@ class Settings(Method):
                 'number as text; write "5.0"'
             )
 
+    def check_files(self) -> None:
+        students.weights(self.student)
+
     def of_stage_1(self, names) -> dict:
         """The hyperparameters among `names` that stage 1 depends on, and its other weights."""
         own = {name: getattr(self, name) for name in names if name not in NOT_STAGE_1}

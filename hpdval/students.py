@@ -36,8 +36,8 @@ def make(name: str, run: Run, local: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed("student"))
         student = ImageNetStudent(run)
-    if name == "imagenet":
-        SOURCE.fill(student.tower, weights(), ARCHITECTURE, "head.")
+    if path := weights(name):
+        SOURCE.fill(student.tower, path, ARCHITECTURE, "head.")
     return student.eval().to(run.device)
 
 
@@ -53,12 +53,16 @@ def image_features(student: nn.Module, images: Tensor, local: str | None) -> tup
 
 def digest(name: str) -> str | None:
     """sha256 of the weights that the student starts from beside CLIP's; None without any."""
-    return identity.sha256(weights()) if name == "imagenet" else None
+    path = weights(name)
+    return identity.sha256(path) if path else None
 
 
-def weights() -> Path:
-    """The ImageNet weights in the hub cache of this machine; InputError if they are not there."""
-    return SOURCE.path("hyperparameter student: 'imagenet'")
+def weights(name: str) -> Path | None:
+    """The student's weights beside CLIP's in the hub cache of this machine; None without any.
+
+    InputError if they are not there.
+    """
+    return SOURCE.path("hyperparameter student: 'imagenet'") if name == "imagenet" else None
 
 
 class ImageNetStudent(nn.Module):

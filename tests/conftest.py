@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.common import processes
 from benchmark.runner import workers
 from tests.helpers import bad_input, tiny_suite
 from tests.helpers.in_process import InProcess
@@ -30,6 +29,7 @@ class World:
         self.results = folder / "results"
         self.records = self.results / "tiny" / "miniature" / "records"
         self.log = folder / "log"
+        self.go = folder / "go"  # once it is there, no method takes its time any more
 
     def arguments(self, *flags: str) -> list[str]:
         """The flags after those that every run needs; a later one wins."""
@@ -47,9 +47,10 @@ class World:
     def start(self, *flags: str, **environment: str) -> subprocess.Popen:
         """The command in a process (and a process group) of its own, deaf to no signal."""
         command = [sys.executable, str(Path(tiny_suite.__file__)), *self.arguments(*flags)]
+        tiny = {"TINY": str(self.folder), "PYTHONPATH": tiny_suite.search_path(self.folder)}
         return subprocess.Popen(
             command,
-            env=os.environ | {"TINY": str(self.folder)} | environment,
+            env=os.environ | tiny | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -69,13 +70,14 @@ def world(tmp_path, monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CIMLIC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TINY_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("TINY_GO", str(tmp_path / "go"))
 
     def put(target, name, value):
         monkeypatch.setattr(target, name, value, raising=False)
 
     tiny_suite.install(tiny_suite.make(tmp_path), put)
+    tiny_suite.install_world(tmp_path, put)
     put(workers, "UnitProcess", InProcess)
-    put(processes, "apart", lambda function, *arguments: function(*arguments))
     return World(tmp_path, capsys)
 
 

@@ -55,6 +55,7 @@ def submit(flags: argparse.Namespace, job: Job) -> Array:
     from benchmark.runner.launch_file import Launch
 
     launcher.check_there(flags.launcher)
+    launcher.check_files(job)
     given = launcher.parameters(flags.launcher, flags.slurm or ())
     exclude = launcher.locks_exclude(job.folder.locks)
     if not exclude:

@@ -35,8 +35,8 @@ class Method(abc.ABC):
     else is. `@dataclass(kw_only=True, eq=False)` writes such an `__init__` from annotated fields,
     and a subclass then states only what differs; one that is written out is as good.
 
-    To write: `fit` and `predict`. Optional: `skip`, `local_scores` and, for few-shot tasks only,
-    `fit_base`, `state` and `load_state`, all three or none.
+    To write: `fit` and `predict`. Optional: `skip`, `check_files`, `local_scores` and, for few-shot
+    tasks only, `fit_base`, `state` and `load_state`, all three or none.
 
     A unit calls `skip`, then `fit`, then `predict`, with --oracle also after each epoch of `fit`.
     Where there is a base stage, one object's `fit_base` and `state` come first; every episode has
@@ -64,6 +64,13 @@ class Method(abc.ABC):
     def skip(self, task: Task) -> str | None:
         """A reason to refuse the task, which the table shows; None to take it."""
         return None
+
+    def check_files(self) -> None:  # noqa: B027, optional
+        """InputError, one line with the remedy, for a file that is not on this machine.
+
+        Of those that it reads beside the data and CLIP, such as weights of another network. Asked
+        where jobs are submitted, as the machines that compute them may have no network.
+        """
 
     def fit_base(self, base: LabelledImages, run: Run) -> None:  # noqa: B027, optional
         """Few-shot only: learn from the base classes what every episode starts from.

@@ -25,8 +25,10 @@ from typing import Any
 
 from benchmark.common import environment, errors, files, processes
 from benchmark.common.errors import InputError
+from benchmark.method import discovery
 from benchmark.runner import devices, launch_file, slurm_queue
 from benchmark.runner.array_worker import ArrayWorker
+from benchmark.runner.job import Job
 from benchmark.runner.launch_file import Launch
 
 LOCAL, SLURM = "local", "slurm"
@@ -60,6 +62,31 @@ def check_there(kind: str) -> None:
     if kind == SLURM and missing:
         remedy = "start it where Slurm is, such as a login node, or take --launcher local"
         raise InputError(f"--launcher slurm: there is no {' or '.join(missing)} here; {remedy}")
+
+
+def check_files(job: Job) -> None:
+    """InputError for what a unit's method needs beside the data and CLIP and this machine lacks.
+
+    Said once, before anything is submitted: the machines that compute may have no network. What
+    else a method raises, or does to its process, fails its units alone.
+    """
+    rows = {(unit.method, unit.hyperparameters): unit.label for unit in job.units}
+    if not job.foreign:
+        _check_files(rows, ())
+        return
+    with contextlib.suppress(processes.Died):
+        processes.apart(_check_files, rows, job.plugins)
+
+
+def _check_files(rows: Mapping[tuple[str, tuple], str], plugins: Sequence[Path]) -> None:
+    classes = discovery.discover(list(plugins))
+    for (method, hyperparameters), label in rows.items():
+        try:
+            classes[method](**dict(hyperparameters)).check_files()
+        except InputError as error:
+            raise InputError(f"{label}: {error}") from None
+        except Exception:
+            continue
 
 
 @dataclass(frozen=True)

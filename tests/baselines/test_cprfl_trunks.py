@@ -104,6 +104,9 @@ def test_missing_weights_are_one_line_with_the_way_to_get_them(tmp_path, monkeyp
     with pytest.raises(InputError, match=f"hf download {trunks.SOURCE.repository}") as caught:
         CPRFL(trunk="resnet101").fit(drawn_images.images(tmp_path, 4), drawn_images.run(tmp_path))
     assert "\n" not in str(caught.value)
+    with pytest.raises(InputError) as sooner:
+        CPRFL(trunk="resnet101").check_files()
+    assert str(sooner.value) == str(caught.value) and CPRFL().check_files() is None
     assert str(caught.value).startswith("hyperparameter trunk: 'resnet101' needs model.safetensors")
 
 
@@ -115,7 +118,7 @@ def test_weights_of_a_file_fill_the_network(small, tmp_path, monkeypatch):
     tensors = {name: value.contiguous() for name, value in given.state_dict().items()}
     # As torchvision's oldest files have it: a classifier, and no count of batches.
     old = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
-    monkeypatch.setattr(trunks, "weights", lambda: path)
+    monkeypatch.setattr(trunks, "weights", lambda name: path)
     for state in (tensors, old):
         save_file({**state, "fc.weight": torch.zeros(1000, 512)}, path)
         assert made(tmp_path, "resnet101").network.bn1.bias.eq(7).all()

@@ -100,44 +100,40 @@ def test_two_jobs_record_what_one_process_does_and_nothing_is_submitted_twice(wo
 
 
 def test_without_locks_nothing_is_lost_and_at_most_the_last_units_are_done_twice(world, start):
-    """And what is built for the cache, here a base stage, is still built once."""
-    flags = (*slow(world, 0.3, seeds=8), "--methods", "based", "--tasks", "voc-fs-1")
-    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
+    """Detached jobs, looked at by the command that it names; what is built for the cache, here a
+    base stage, is still built once."""
+    flags = (*slow(world, 0.3, seeds=4), "--methods", "based", "--tasks", "voc-fs-1")
+    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--detach")
     text = ended(start(*flags, *launcher, CIMLIC_LOCKS="none"))
     assert "locks do not exclude in" in text and "its own share first" in text
-    units = len(outcomes(world.results))
-    fits = [what for what in world.computed() if what == "fit"]
-    assert units == 20 and units <= len(fits) <= units + 2
+    look = re.search(r"^to look: +python run_all.py (.*)$", text, re.M)[1]
+    assert "--launcher" not in look and "--detach" not in look and look.endswith("--status")
+    jobs = world.records.parent / "jobs"
+    wait_for(lambda: len(list(jobs.glob("*/*_result.pkl"))) == 2)
+    code, text, _ = world.run(*flags, "--status")
+    assert code == 0 and "12 done" in text and "logs of the last jobs: " in text
+    units, fits = len(outcomes(world.results)), world.computed().count("fit")
+    assert units == 12 and units <= fits <= units + 2
     assert world.computed().count("base") == 1
     assert not [*(world.folder / "cache").rglob("*.lease"), *world.folder.rglob("*.tmp")]
 
 
-def test_detached_jobs_go_on_and_are_collected_by_the_commands_that_it_names(world, start):
-    flags = slow(world, 0.2, seeds=4)
-    launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1", "--detach")
-    text = ended(start(*flags, *launcher))
-    look = re.search(r"^to look: +python run_all.py (.*)$", text, re.M)[1]
-    assert "--launcher" not in look and "--detach" not in look and look.endswith("--status")
-    wait_for(lambda: len(outcomes(world.results)) == 4)
-    text = ended(start(*flags, "--status"))
-    assert "4 done" in text and "logs of the last jobs: " in text
-
-
 def test_ctrl_c_ends_the_jobs_and_the_same_command_goes_on(world, start):
-    flags = slow(world, 0.5, seeds=40)
+    flags = slow(world, 2, seeds=8)
     launcher = ("--launcher", "local", "--jobs", "2", "--workers", "1")
     process = start(*flags, *launcher)
-    wait_for(lambda: len(outcomes(world.results)) >= 2)
+    wait_for(lambda: len(outcomes(world.results)) >= 1)
     process.send_signal(signal.SIGINT)
     assert "the same command goes on from here" in ended(process, 130)
     claims = list(store.paths(world.results, "tiny", "miniature").locks.glob("*.lock"))
     wait_for(lambda: not any(files.is_claimed(path) for path in claims))
     before = outcomes(world.results)
-    assert 2 <= len(before) < 40
-    text = ended(start(*flags, "--workers", "1", TINY_PACE="0"))
-    assert f"40 units, {40 - len(before)} to run" in text
+    assert 1 <= len(before) < 8
+    world.go.touch()
+    code, text, _ = world.run(*flags)
+    assert code == 0 and f"8 units, {8 - len(before)} to run" in text
     assert before.items() <= outcomes(world.results).items()
-    assert len(outcomes(world.results)) == 40
+    assert len(outcomes(world.results)) == 8
 
 
 def holders(world):
@@ -151,25 +147,21 @@ def holders(world):
     return found
 
 
-def warn(world, *before):
+def warn(world):
     """Send the one job what Slurm sends before it takes the machine away."""
-    wait_for(lambda: holders(world))
-    job = holders(world)[0]
-    for number in before:
-        os.kill(job, number)
-        wait_for(lambda: not holders(world))
-    os.kill(job, signal.SIGUSR2)
+    os.kill(holders(world)[0], signal.SIGUSR2)
 
 
-@pytest.mark.parametrize("before", [(), (signal.SIGTERM,)], ids=["warned", "asked to end first"])
-def test_a_job_that_is_warned_goes_on_with_what_is_left(world, start, before):
+def test_a_job_that_is_asked_to_end_and_warned_goes_on_with_what_is_left(world, start):
     flags = slow(world, 300, seeds=2)
     launcher = ("--launcher", "local", "--jobs", "1", "--workers", "1")
     process = start(*flags, *launcher)
     wait_for(lambda: len(world.computed()) == 1)
-    plugin = world.folder / "fast.py"
-    plugin.write_text(plugin.read_text().replace("time.sleep(", "(lambda seconds: None)("))
-    warn(world, *before)
+    (job,) = holders(world)
+    os.kill(job, signal.SIGTERM)
+    wait_for(lambda: not holders(world))  # the unit is put back at once
+    world.go.touch()
+    os.kill(job, signal.SIGUSR2)
     ended(process)
     assert len(outcomes(world.results)) == 2
     assert world.computed() == ["fit"] * 3  # what it was in the middle of was begun anew
@@ -190,6 +182,35 @@ def test_a_unit_that_takes_longer_than_the_limit_is_named_after_its_second_try(w
     assert "slow seed 0: FAILED: TimeoutError: not done in two jobs of 20:00 each" in text
     assert "--slurm time=" in text and world.computed() == ["fit"] * 3
     assert len(outcomes(world.results)) == 1
+
+
+LACKING = """
+from benchmark.common.errors import InputError
+class Lacking(Prior):
+    name = "lacking"
+    def __init__(self, *, network: str = "none"):
+        super().__init__()
+        self.network = network
+    def check_files(self):
+        if self.network != "none":
+            raise InputError(f"network {self.network} needs x.safetensors: get it")
+    def fit(self, train, run):
+        self.check_files()
+        super().fit(train, run)
+"""
+
+
+def test_weights_that_a_row_lacks_are_one_line_before_anything_is_submitted(world):
+    """Without a launcher that is said of the row's own units, once the others are done."""
+    rows = "  lacking:\n  deep: {method: lacking, hyperparameters: {network: deep}}\n"
+    for name, more in (("fast.py", LACKING), ("tiny.yaml", rows)):
+        with (world.folder / name).open("a") as file:
+            file.write(more)
+    flags = ("--tasks", "voc-lt", "--seeds", "0", "--methods", "prior", "lacking", "deep")
+    code, _, err = world.run(*flags, "--launcher", "local")
+    assert (code, err) == (2, "error: deep: network deep needs x.safetensors: get it\n")
+    assert not world.computed() and not (world.records.parent / "jobs").exists()
+    assert world.run(*flags)[0] == 2 and len(outcomes(world.results)) == 2
 
 
 SLURM = {

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+STUBS = "stubs"  # below the folder: what a process of this world has in the place of slow libraries
 CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox")
 SUITE = """\
 # A tiny suite.
@@ -27,19 +28,26 @@ methods:
 """
 PLUGIN = '''\
 """Fast methods that show what the runner does with them."""
-import os, time
-if "TINY" in os.environ:  # in a process of its own: the world is installed there too
-    from pathlib import Path
-    from tests.helpers import tiny_suite
-    tiny_suite.install_world(Path(os.environ["TINY"]))
-import numpy as np
-import torch
+import os, sys, time
+if "torch" in sys.modules:  # not where methods are only named, which shall not take seconds
+    import numpy as np
+    import torch
+    if "TINY" in os.environ:  # in a process of its own: the world is installed there too
+        from pathlib import Path
+        from tests.helpers import tiny_suite
+        tiny_suite.install_world(Path(os.environ["TINY"]))
 from benchmark.method.base import Method
 
 def note(text):
     if "TINY_LOG" in os.environ:
         with open(os.environ["TINY_LOG"], "a") as file:
             file.write(text + "\\n")
+
+def wait(seconds):
+    """Take so long, or no longer once the file $TINY_GO is there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not os.path.exists(os.environ.get("TINY_GO", "")):
+        time.sleep(min(0.05, seconds))
 
 class Prior(Method):
     """Class frequencies and a little noise."""
@@ -50,7 +58,7 @@ class Prior(Method):
         note("fit")
         if "TINY_KILL" in os.environ and open(os.environ["TINY_LOG"]).read().count("fit") == 4:
             os.kill(os.getpid(), 9)
-        time.sleep(self.sleep * float(os.environ.get("TINY_PACE", 1)))
+        wait(self.sleep)
         self.counts = torch.as_tensor(train.class_counts).float()
         run.curve.append({"stage": "fit", "epoch": 1, "loss": 0.5})
     def predict(self, images, run):
@@ -62,7 +70,7 @@ class Prior(Method):
 class Based(Prior):
     """As prior, with a base stage."""
     name = "based"
-    shift = torch.zeros(6)
+    shift = None
     def fit_base(self, base, run):
         note("base")
         self.shift = torch.rand(6, generator=torch.Generator().manual_seed(run.seed("init")))
@@ -72,7 +80,8 @@ class Based(Prior):
     def load_state(self, state):
         self.shift = state["shift"]
     def predict(self, images, run):
-        waves = torch.arange(len(images))[:, None] * self.shift[: len(self.counts)]
+        shift = torch.zeros(6) if self.shift is None else self.shift
+        waves = torch.arange(len(images))[:, None] * shift[: len(self.counts)]
         return super().predict(images, run) + waves.sin()
 
 class Learner(Prior):
@@ -144,6 +153,8 @@ def make(folder: Path) -> Path:
     """Write the tiny world's splits, suite and plugin below the folder; return it."""
     (folder / "tiny.yaml").write_text(SUITE)
     (folder / "fast.py").write_text(PLUGIN)
+    (folder / STUBS).mkdir(exist_ok=True)
+    (folder / STUBS / "open_clip.py").write_text("")
     rows = [(f"{n:03d}.jpg", [n % 6] + ([(n * n) % 5] if n % 3 else [])) for n in range(60)]
     rows = [(path, sorted(set(labels))) for path, labels in rows]
     _split(folder, "voc-lt", "long-tailed", {"train.txt": rows[:24], "test.txt": rows[24:]})
@@ -155,6 +166,11 @@ def make(folder: Path) -> Path:
             lists[f"episodes/{shots}-shot-{episode:02d}.txt"] = novel[: shots + 1]
     _split(folder, "voc-fs", "few-shot", lists)
     return folder
+
+
+def search_path(folder: Path) -> str:
+    """PYTHONPATH for processes of the tiny world: nothing there asks for open_clip itself."""
+    return os.pathsep.join(filter(None, [str(folder / STUBS), os.environ.get("PYTHONPATH")]))
 
 
 def _split(folder: Path, name: str, setting: str, lists: dict[str, list]) -> None:
@@ -195,6 +211,8 @@ def install(folder: Path, put=setattr) -> None:
     from benchmark import miniature
     from benchmark.clip import resolve
     from benchmark.clip.backbone import Backbone
+    from benchmark.common import processes
+    from benchmark.data import splits
     from benchmark.method import discovery
     from benchmark.report.figures import draw
     from benchmark.runner import workers
@@ -204,12 +222,13 @@ def install(folder: Path, put=setattr) -> None:
         ensure=lambda cache, development=False: folder, built=lambda cache: None
     )
     put(miniature, "build", build)
+    put(processes, "apart", lambda function, *arguments: function(*arguments))
     put(workers, "PAUSE", 0.05)
     put(resolve, "resolve", lambda spec, scale, download: backbone)
     put(discovery, "_FOLDERS", ())  # shipped methods: importing them takes seconds
     drawn = contextlib.nullcontext(dict)  # nothing: test_figures.py looks at figures
     put(draw, "drawing", lambda *parts: drawn)
-    install_world(folder, put)
+    put(splits, "FOLDER", folder / "splits")
 
 
 def install_world(folder: Path, put=setattr) -> None:
@@ -224,10 +243,9 @@ def install_world(folder: Path, put=setattr) -> None:
 
 
 def install_quickly() -> None:
-    """The same in a process of its own, whose world is $TINY: open_clip and matplotlib are slow."""
-    for name in ("clip.model", "clip.feature_cache", "report.figures.draw"):
-        stub = sys.modules[f"benchmark.{name}"] = types.ModuleType(f"benchmark.{name}")
-        stub.FeatureStore = None
+    """The same in a process of its own, whose world is $TINY: matplotlib is slow, too."""
+    name = "benchmark.report.figures.draw"
+    sys.modules[name] = types.ModuleType(name)
     install(Path(os.environ["TINY"]))
 
 

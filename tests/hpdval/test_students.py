@@ -56,6 +56,9 @@ def test_missing_imagenet_weights_are_one_line_with_the_way_to_get_them(tmp_path
     with pytest.raises(InputError, match=f"hf download {students.SOURCE.repository}") as caught:
         HPDVAL(student="imagenet").fit(drawn_images.images(tmp_path, 4), drawn_images.run(tmp_path))
     assert "\n" not in str(caught.value)
+    with pytest.raises(InputError) as sooner:
+        HPDVAL(student="imagenet").check_files()
+    assert str(sooner.value) == str(caught.value) and HPDVAL().check_files() is None
     with pytest.raises(InputError, match="set it to tokens"):
         students.make("imagenet-random", drawn_images.run(tmp_path), "value")
 
@@ -69,7 +72,7 @@ def test_imagenet_weights_of_a_file_fill_the_tower(tiny_vit, tmp_path, monkeypat
         given.norm.bias.fill_(7.0)
     path = tmp_path / "model.safetensors"
     save_file({**given.state_dict(), "head.bias": torch.zeros(1000)}, path)
-    monkeypatch.setattr(students, "weights", lambda: path)
+    monkeypatch.setattr(students, "weights", lambda name: path)
     assert students.make("imagenet", run, "tokens").tower.norm.bias.eq(7).all()
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="not those of"):

@@ -160,8 +160,8 @@ def test_a_plan_or_a_plugin_that_a_machine_cannot_see_is_one_line(tmp_path, caps
 
 
 def test_what_is_asked_of_a_shared_disk_for_a_unit_does_not_grow_with_the_cluster(tmp_path):
-    few = many_machines.simulate(tmp_path / "few", 480, 16)
-    many = many_machines.simulate(tmp_path / "many", 1440, 48)
+    few = many_machines.simulate(tmp_path / "few", 240, 8)
+    many = many_machines.simulate(tmp_path / "many", 720, 24)
     for cost in (few, many):
         assert cost.computed == cost.units  # none twice
         assert cost.finished < 1.25 * cost.least

@@ -1,6 +1,6 @@
 """The launcher against a real Slurm: whatever happens to jobs, the records are the same.
 
-Each test computes the tiny suite and compares it with what an undisturbed run recorded.
+What takes its time in the tiny suite does so until the file $TINY_GO is there.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import time
 import pytest
 
 from benchmark.records import store
-from tests.helpers import tiny_suite
 
 JOBS = ("--launcher", "slurm", "--jobs", "2", "--workers", "1", "--slurm", "cpus_per_task=1")
-SECONDS = 1.5  # of a unit, where something is to happen in its middle
+ONE = (*JOBS, "--jobs", "1")
 
 
 def wait_for(condition, seconds=240):
@@ -30,6 +29,9 @@ def wait_for(condition, seconds=240):
         time.sleep(0.2)
 
 
+NODE = platform.node().partition(".")[0]
+
+
 class Cluster:
     """The tiny world with a suite of slow units, and Slurm's commands."""
 
@@ -37,14 +39,12 @@ class Cluster:
         self.world, self.conf, self.started = world, str(conf), []
         self.results = world.folder / "shared results"  # a folder with a space
 
-    def suite(self, seconds, seeds=6):
-        """Flags for one method whose units take so long."""
-        entry = f"  slow: {{method: prior, hyperparameters: {{sleep: {seconds}}}}}"
-        text = tiny_suite.SUITE.replace("  prior:", entry)
-        text = text.replace("[0, 1]", str(list(range(seeds))))
+    def suite(self, method="prior"):
+        """Flags for two units that are done at once, and one or two that take their time."""
         path = self.world.folder / "slow.yaml"
-        path.write_text(text)
-        return ("--suite", str(path), "--methods", "slow", "--tasks", "voc-lt")
+        entry = f"  slow: {{method: {method}, hyperparameters: {{sleep: 900}}}}\n  prior:"
+        path.write_text((self.world.folder / "tiny.yaml").read_text().replace("  prior:", entry))
+        return ("--suite", str(path), "--methods", "slow", "prior", "--tasks", "voc-lt")
 
     def start(self, *flags, **more):
         """The command in a process of its own, beside this Slurm."""
@@ -91,13 +91,21 @@ class Cluster:
     def running(self):
         return [job for job, state in self.queue().items() if state == "RUNNING"]
 
+    def node(self, state):
+        self.slurm("scontrol", "update", f"NodeName={NODE}", f"State={state}", "Reason=test")
+
     def computing(self):
         """The processes of jobs that are in the middle of a unit."""
         found = []
         for path in store.paths(self.results, "tiny", "miniature").locks.glob("*.json"):
             with contextlib.suppress(OSError, ValueError):
                 found.append(json.loads(path.read_text())["process"])
-        return found
+        return list(filter(is_alive, found))
+
+    def in_the_middle(self, jobs):
+        """Wait until so many jobs run and each is in the middle of a unit; their processes."""
+        wait_for(lambda: self.hurry() or len(self.running()) == len(self.computing()) == jobs)
+        return self.computing()
 
     def outcomes(self, results=None):
         """What must not depend on who computed, and when; each unit once."""
@@ -125,29 +133,11 @@ def cluster(world, slurm, monkeypatch):
     found.slurm("scancel", "--user", user)
     wait_for(lambda: not found.queue())
     with contextlib.suppress(subprocess.CalledProcessError):  # Slurm refuses where nothing is amiss
-        found.slurm("scontrol", "update", f"NodeName={node()}", "State=RESUME")
+        found.node("RESUME")
 
 
 def is_alive(process):
     return os.path.exists(f"/proc/{process}")
-
-
-def node():
-    return platform.node().partition(".")[0]
-
-
-ALONE = {}  # what the slow suite comes to: computed once, as its world is drawn alike each time
-
-
-@pytest.fixture
-def undisturbed(cluster):
-    """What the slow suite comes to where nothing happens, as (flags, outcomes)."""
-    flags = cluster.suite(SECONDS)
-    if not ALONE:
-        place = ("--workers", "2", "--results-dir", str(cluster.world.folder / "alone"))
-        cluster.ended(cluster.start(*flags, *place, TINY_PACE="0"))
-        ALONE.update(cluster.outcomes(cluster.world.folder / "alone"))
-    return flags, ALONE
 
 
 def test_an_array_of_two_records_what_two_workers_do(cluster):
@@ -164,77 +154,62 @@ def test_an_array_of_two_records_what_two_workers_do(cluster):
     assert "0 to run" in cluster.run(*flags, *JOBS) and not cluster.queue()
 
 
-def disturbed(cluster, flags, what):
-    """The outcomes of a run, again with the same command if it says so, to which `what` happens
-    in the middle of a unit."""
+def test_whatever_happens_to_jobs_the_records_are_those_of_an_undisturbed_run(cluster):
+    """Each time to a job in the middle of a unit: it, or what stands in its place, goes on."""
+    flags = cluster.suite()
     process = cluster.start(*flags, *JOBS)
-    wait_for(lambda: cluster.computing() and len(cluster.outcomes()) >= 1)
-    what()
-    text, _ = cluster.wait(process)
-    if process.returncode:
-        assert "not finished" in text, f"{text}\n{cluster.logs()}"
-        cluster.run(*flags, *JOBS)
-    return cluster.outcomes()
+    two = cluster.in_the_middle(2)
+    cluster.node("DRAIN")
+    cluster.slurm("scontrol", "requeue", cluster.running()[-1])
+    wait_for(lambda: not all(map(is_alive, two)))
+    cluster.hurry()
+    assert len(cluster.running()) == 1  # the node takes no job
+    cluster.node("RESUME")
+    two = cluster.in_the_middle(2)
+    cluster.slurm("scancel", "--signal=USR2", cluster.running()[-1])
+    wait_for(lambda: not all(map(is_alive, two)))
+    two = cluster.in_the_middle(2)
+    cluster.node("DOWN")
+    wait_for(lambda: not any(map(is_alive, two)))
+    time.sleep(5)  # Slurm starts no job where it still ends the same one
+    cluster.node("RESUME")
+    cluster.in_the_middle(2)
+    cluster.slurm("scancel", cluster.running()[-1])
+    cluster.in_the_middle(1)
+    cluster.world.go.touch()
+    cluster.ended(process)
+    assert "this job is preempted" in cluster.logs()
+    other = cluster.world.folder / "alone"
+    assert cluster.world.run(*flags, "--results-dir", other)[0] == 0
+    assert cluster.outcomes() == cluster.outcomes(other) and len(cluster.outcomes()) == 4
 
 
-def test_tasks_that_are_cancelled_requeued_or_warned_are_made_up_for(cluster, undisturbed):
-    flags, expected = undisturbed
-
-    def disturb():
-        for command in (["scontrol", "requeue"], ["scancel", "--signal=USR2"], ["scancel"]):
-            wait_for(lambda: cluster.hurry() or (cluster.running() and cluster.computing()))
-            cluster.slurm(*command, cluster.running()[-1])
-            time.sleep(1)
-
-    assert disturbed(cluster, flags, disturb) == expected
-    assert "this job is" in cluster.logs()
-
-
-@pytest.mark.parametrize("state", ["DRAIN", "DOWN"])
-def test_a_node_that_goes_and_comes_back(cluster, undisturbed, state):
-    flags, expected = undisturbed
-
-    def away():
-        jobs = cluster.computing()
-        update = ("scontrol", "update", f"NodeName={node()}")
-        cluster.slurm(*update, f"State={state}", "Reason=test")
-        if state == "DOWN":  # Slurm starts no job where it still ends the same one
-            wait_for(lambda: not any(map(is_alive, jobs)))
-            time.sleep(5)
-        cluster.slurm(*update, "State=RESUME")
-
-    assert disturbed(cluster, flags, away) == expected
-
-
-def test_a_time_limit_strikes_the_jobs_go_on_and_a_unit_that_is_longer_is_named(cluster):
-    """Of two minutes: Slurm warns up to a minute early, and there is work for longer."""
-    flags = cluster.suite(15, seeds=9)
-    path = cluster.world.folder / "slow.yaml"
-    long = "  long: {method: steady, hyperparameters: {sleep: 900}}\n  slow:"  # of one seed
-    path.write_text(path.read_text().replace("  slow:", long))
-    chosen = ("--methods", "long")
+def test_a_time_limit_strikes_and_a_unit_that_is_longer_is_named(cluster):
+    """Of two minutes: Slurm warns up to a minute early."""
+    flags = cluster.suite("steady")  # of one seed
     limit = ("--slurm", "time=2", "signal_delay_s=5")
-    text = cluster.run(*flags, *chosen, *JOBS, *limit, code=1)
+    text = cluster.run(*flags, *ONE, *limit, code=1)
     assert "TimeoutError: not done in two jobs of 2:00 each" in text
-    assert len(cluster.outcomes()) == 9 and "this job is timed-out" in cluster.logs()
+    assert len(cluster.outcomes()) == 2 and "this job is timed-out" in cluster.logs()
 
 
 def test_detach_then_status_then_report(cluster):
-    flags = cluster.suite(20, seeds=2)
-    text = cluster.run(*flags, *JOBS, "--detach")
+    flags = cluster.suite()
+    text = cluster.run(*flags, *ONE, "--detach")
     assert "to collect: python run_all.py" in text
-    wait_for(lambda: cluster.running())
-    assert re.search(r"job \d+_\d: running for \d+:\d\d, ", cluster.run(*flags, "--status"))
+    cluster.in_the_middle(1)
+    assert re.search(r"job \d+: running for \d+:\d\d, ", cluster.run(*flags, "--status"))
+    cluster.world.go.touch()
     wait_for(lambda: not cluster.queue())
-    assert "2 done" in cluster.run(*flags, "--status")
+    assert "4 done" in cluster.run(*flags, "--status")
     cluster.run(*flags, "--report")
     report = store.paths(cluster.results, "tiny", "miniature").report
     assert (report / "report.md").is_file()
 
 
 def test_ctrl_c_cancels_the_array(cluster):
-    process = cluster.start(*cluster.suite(SECONDS, seeds=40), *JOBS)
-    wait_for(lambda: cluster.outcomes())
+    process = cluster.start(*cluster.suite(), *JOBS)
+    cluster.in_the_middle(2)
     process.send_signal(signal.SIGINT)
     assert "the same command goes on from here" in cluster.ended(process, 130)
     wait_for(lambda: not cluster.queue(), 60)

@@ -14,7 +14,12 @@ from benchmark.method import base, declaration, discovery, registry
 from benchmark.method import search_space as spaces
 from benchmark.method.base import Method
 
-_ARGUMENTS = {"fit": ("train", "run"), "predict": ("images", "run"), "fit_base": ("base", "run")}
+_ARGUMENTS = {
+    "fit": ("train", "run"),
+    "predict": ("images", "run"),
+    "fit_base": ("base", "run"),
+    "check_files": (),
+}
 
 
 def declared(cls: type[Method]) -> str:
