@@ -11,12 +11,16 @@ import time
 import pytest
 
 from benchmark.common import environment
+from tests.helpers import tiny_suite
 
 START = """
 import multiprocessing, signal, subprocess, threading, os
 from pathlib import Path
+from benchmark.common import processes
 from tests.helpers import tiny_suite
+apart = processes.apart
 tiny_suite.install_quickly()
+processes.apart = apart
 from benchmark import api
 
 world = Path(os.environ["TINY"])
@@ -83,7 +87,8 @@ def start(world, text, by_name=True):
     """A process with the text as its script, or on its standard input."""
     path = world.folder / "script.py"
     path.write_text(START + text)
-    places = {"PYTHONPATH": str(environment.ROOT), "TINY": str(world.folder)}
+    searched = os.pathsep.join([str(environment.ROOT), tiny_suite.search_path(world.folder)])
+    places = {"PYTHONPATH": searched, "TINY": str(world.folder)}
     with path.open() as script:
         return subprocess.Popen(
             [sys.executable, str(path) if by_name else "-"],
