@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "check", help="say for each task what is there, what is missing and where to get it"
     )
     add = check.add_argument
-    add("--data-root", metavar="DIR", help="the folder with COCO and VOC ($CIMLIC_DATA_ROOT)")
+    add("--data-root", metavar="DIR", help="the folder with the images ($CIMLIC_DATA_ROOT)")
     add(
         "--tasks",
         nargs="+",

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, metavar="N", help="of the proposals (default: 0)")
     add("--out", type=Path, metavar="FILE.yaml", help=_OUT)
     add("--results-dir", type=Path, default=environment.ROOT / "results", help=_RESULTS)
-    add("--data-root", metavar="DIR", help="real images: the paper scale, with hold-outs")
+    add("--data-root", metavar="DIR", help="real images, not the miniature; with hold-outs")
     add("--backbone", metavar="SPEC", help="an open_clip model, as of run_all.py")
     add("--workers", type=int, metavar="N", help="processes (default: one a GPU, else one a core)")
     add("--unit-timeout", type=float, metavar="SECONDS", help=TIMEOUT)

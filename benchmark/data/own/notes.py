@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmark.data.own import long_tail
+from benchmark.data.own.found import some
 from benchmark.data.own.store import Drawn
 from benchmark.data.splits import Row, lists
 
@@ -21,13 +22,13 @@ def of_split(drawn: Drawn) -> Iterator[str]:
     test = dict(zip(raw["classes"], raw["test_counts"], strict=True))
     untested = [c for c in tested if not test[c]]
     if untested:
-        yield f"{name}: no test image has {_some(untested)}: no AP, NaN in tables"
+        yield f"{name}: no test image has {some(untested)}: no AP, NaN in tables"
     untrained = [c for c in trained if not train[c]]
     if untrained:
-        yield f"{name}: no training image has {_some(untrained)}"
+        yield f"{name}: no training image has {some(untrained)}"
     rare = [f"{c} ({train[c]})" for c in trained if 0 < train[c] < _FEW]
     if rare and not few_shot:  # the long-tailed split has said it
-        yield f"{name}: fewer than {_FEW} training images have {_some(rare)}"
+        yield f"{name}: fewer than {_FEW} training images have {some(rare)}"
     for file, rows in list(drawn.files.items())[:2]:
         bare = sum(not labels for _, labels in rows)
         if bare:
@@ -35,7 +36,7 @@ def of_split(drawn: Drawn) -> Iterator[str]:
     empty = [group for group, members in groups.items() if not members]
     if empty:
         remedy = "--groups HEAD,TAIL or --groups thirds sets the bounds"
-        yield f"{name}: groups without a class: {_some(empty)}; {remedy}"
+        yield f"{name}: groups without a class: {some(empty)}; {remedy}"
 
 
 def of_draw(
@@ -51,10 +52,4 @@ def of_draw(
     )
     short = [f"{classes[k]} ({counts[k]} of {size})" for k, size in wanted if counts[k] < size]
     if short:
-        yield f"long tail: fewer training images than wanted have {_some(short)}"
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+        yield f"long tail: fewer training images than wanted have {some(short)}"
