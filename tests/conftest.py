@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.runner import workers
-from tests.helpers import bad_input, tiny_suite
+from tests.helpers import bad_input, signals, tiny_suite
 from tests.helpers.in_process import InProcess
-
-
-def _hear() -> None:
-    """Undo what `nohup` or a shell's `&` had this process ignore."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 class World:
@@ -55,7 +48,7 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=_hear,
+            preexec_fn=signals.hear,
         )
 
     def computed(self) -> list[str]:

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from benchmark.common import environment
-from tests.helpers import tiny_suite
+from tests.helpers import signals, tiny_suite
 
 START = """
 import multiprocessing, signal, subprocess, threading, os
@@ -94,7 +94,7 @@ def start(world, text, by_name=True):
             [sys.executable, str(path) if by_name else "-"],
             stdin=subprocess.DEVNULL if by_name else script,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            env=os.environ | places, cwd=world.folder,
+            env=os.environ | places, cwd=world.folder, preexec_fn=signals.hear,
         )  # fmt: skip
 
 
