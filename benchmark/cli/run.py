@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add("--detach", action="store_true", help=launch.HELP["detach"])
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--results-dir", type=Path, help="records and reports go here")
-    add("--data-root", metavar="DIR", help="real images, COCO and VOC or your own, not the miniature")
+    add("--data-root", metavar="DIR", help="real images (COCO and VOC, or own); else the miniature")
     add("--backbone", metavar="SPEC", help=_BACKBONE)
     add("--preprocess", metavar="NAME", help=_PREPROCESS)
     add("--precision", metavar="NAME", help=_PRECISION)
