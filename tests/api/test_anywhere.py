@@ -131,7 +131,7 @@ def test_an_interrupt_in_a_notebook_leaves_nothing(world, started):
         process.send_signal(signal.SIGINT)
         while world.computed() and time.monotonic() < end:
             time.sleep(0.05)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     server = int(sys.platform == "linux")
     assert out.splitlines() == [f"interrupted True [] {server}"] * 2, err
     assert process.returncode == 0 and "Traceback" not in err

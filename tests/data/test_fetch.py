@@ -210,6 +210,6 @@ def test_the_commands_need_no_torch(flags, tmp_path):
         env={"PATH": "", "CIMLIC_DATA_ROOT": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert "HEAVY []" in done.stdout, done.stdout[-500:] + done.stderr

@@ -148,7 +148,7 @@ def test_a_call_from_python_works_wherever_it_is_made(tmp_path, how):
     command = [sys.executable, "-" if how == "standard input" else str(path)]
     with path.open() as script:
         done = subprocess.run(
-            command, stdin=script, capture_output=True, text=True, timeout=60,
+            command, stdin=script, capture_output=True, text=True, timeout=300,
             env=os.environ | {"PYTHONPATH": str(environment.ROOT)},
         )  # fmt: skip
     assert done.stdout.split("\n")[:2] == ["4", "[1, 2]"], done.stderr
