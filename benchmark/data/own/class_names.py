@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.common import files
 from benchmark.common.errors import InputError
 from benchmark.common.text import shortened
+from benchmark.data.own.found import decoded
 
 LONGEST = 100  # letters of a name
 _MARKUP = set("<>{}\\$")
@@ -79,13 +80,10 @@ def _pairs(given: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
     """(place, class, new name) of a file's rows; empty rows are none."""
     try:
-        text = files.content(path, _LARGEST).decode("utf-8-sig")
+        text = decoded(files.content(path, _LARGEST), path)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path}: cannot be read ({reason}); --names takes a CSV file") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line}: not UTF-8 ({error.reason}); save it as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     for place, row in _each(path, reader):
         if any(cell.strip() for cell in row):

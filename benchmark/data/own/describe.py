@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from benchmark.common.text import aligned, plain, shortened
 from benchmark.data.own.found import some
-from benchmark.data.own.table import LabelTable
+from benchmark.data.own.table import FEW, LabelTable
 from benchmark.data.splits import lists
-
-_FEW = 5  # images of a class that can hardly be learned and scored
 
 
 def understood(table: LabelTable) -> str:
@@ -20,7 +18,7 @@ def understood(table: LabelTable) -> str:
     def named(k: int) -> str:
         return f"{shortened(table.classes[k])} ({counts[k]:,})"
 
-    few = [k for k in order if counts[k] < _FEW]
+    few = [k for k in order if counts[k] < FEW]
     lines = [
         ("read", f"{table.source}: {table.form}"),
         ("images", f"{len(sizes):,}, of them {sizes.count(0):,} without a label"),
@@ -29,7 +27,7 @@ def understood(table: LabelTable) -> str:
         ("rarest class", named(least)),
         ("commonest class", named(most)),
         ("imbalance", f"{counts[most] / counts[least]:.1f} (most images of a class / fewest)"),
-        (f"under {_FEW} images", some([*map(named, few)]) or "no class"),
+        (f"under {FEW} images", some([*map(named, few)]) or "no class"),
         *(("note", note) for note in table.notes),
     ]
     return plain("\n".join(aligned(lines)))

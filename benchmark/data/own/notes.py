@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from benchmark.data.own import long_tail
 from benchmark.data.own.found import some
 from benchmark.data.own.store import Drawn
+from benchmark.data.own.table import FEW
 from benchmark.data.splits import Row, lists
-
-_FEW = 5  # training images below which a class is nearly empty
 
 
 def of_split(drawn: Drawn) -> Iterator[str]:
@@ -26,9 +25,9 @@ def of_split(drawn: Drawn) -> Iterator[str]:
     untrained = [c for c in trained if not train[c]]
     if untrained:
         yield f"{name}: no training image has {some(untrained)}"
-    rare = [f"{c} ({train[c]})" for c in trained if 0 < train[c] < _FEW]
+    rare = [f"{c} ({train[c]})" for c in trained if 0 < train[c] < FEW]
     if rare and not few_shot:  # the long-tailed split has said it
-        yield f"{name}: fewer than {_FEW} training images have {some(rare)}"
+        yield f"{name}: fewer than {FEW} training images have {some(rare)}"
     for file, rows in list(drawn.files.items())[:2]:
         bare = sum(not labels for _, labels in rows)
         if bare:

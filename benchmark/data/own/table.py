@@ -7,6 +7,8 @@ from pathlib import Path
 
 from benchmark.data.splits import Row
 
+FEW = 5  # images below which a class is nearly empty: it can hardly be learned and scored
+
 
 @dataclass(frozen=True, eq=False)
 class LabelTable:

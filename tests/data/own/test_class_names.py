@@ -41,7 +41,7 @@ def test_a_file_of_renames(tmp_path):
         (b"Mass;tumour\n", ":1: has 1 columns, not two"),
         (b"Mass,a,b\n", ":1: has 3 columns, not two"),
         (b'Effusion,x\nMass,"tumour\n', ":2: no CSV"),
-        (b"Effusion,x\nMass,Tum\xf6r\n", ":2: not UTF-8 (invalid start byte); save it as UTF-8"),
+        (b"Effusion,x\nMass,Tum\xf6r\n", ":2: is not UTF-8; save the file as UTF-8"),
     ],
 )
 def test_a_file_of_renames_that_is_wrong(tmp_path, content, line):
