@@ -108,6 +108,7 @@ class Work:
 
     units   by key: two labels may name the same unit
     left    those without a record
+    taken   how many records were taken over from other suites of the results folder
     """
 
     chosen: Selection
@@ -115,6 +116,7 @@ class Work:
     units: dict[str, Unit]
     left: tuple[Unit, ...]
     options: dict[str, bool] = field(default_factory=dict)  # of the job: oracle, plain
+    taken: int = 0
 
     def job(self, means: Means, elsewhere: bool = False) -> Job:
         """What is to be computed; `elsewhere`: by other machines, so that only what is left is."""
@@ -154,7 +156,9 @@ def begun(
 ) -> Work:
     """The work on a selection, before anything is computed; InputError for folders as they are.
 
-    force      records that are there count as absent, and so do the stages that units share
+    force      records that are there count as absent, and so do the stages that units share;
+               without it what another suite of the same results folder has is taken over, but not
+               of methods of plugins, whose code may have changed under the same version
     lockable   whether the records' folder must be one that can lock
     """
     from benchmark.common import files
@@ -167,8 +171,16 @@ def begun(
         stale |= files.file_times(environment.cache() / "states", ".safetensors")
     records = store.RecordStore(folder, stale, oracle)
     records.scan()
-    left = tuple(unit for key, unit in units.items() if key not in records.done)
-    return Work(chosen, records, units, left, {"oracle": oracle, "plain": plain})
+    left = [unit for key, unit in units.items() if key not in records.done]
+    taken = 0
+    if left and not force:
+        from benchmark.records import taken_over
+
+        shipped = [unit for unit in left if not chosen.made.known.methods[unit.method].foreign]
+        taken = taken_over.take_over(folder, chosen.made.suite.name, shipped, oracle)
+        records.scan()
+        left = [unit for unit in left if unit.key not in records.done]
+    return Work(chosen, records, units, tuple(left), {"oracle": oracle, "plain": plain}, taken)
 
 
 def bad_input(units: Iterable[Unit], records: RecordStore) -> list[str]:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 EPILOG = """
 Run the same command again to go on after an interruption: what is recorded is not computed
-again, what failed is tried again. Several processes or machines may share one results folder.
+again, nor is what another suite of the results folder has recorded of a shipped method; what
+failed is tried again. Several processes or machines may share one results folder.
 Environment: CIMLIC_CACHE (rendered images, features, base states; ~/.cache/cimlic),
 CIMLIC_DATA_ROOT (as --data-root), CIMLIC_LOCK_DIR (locks, if the results lie on a network disk),
 CIMLIC_LOCKS (none, if no disk can lock). Many machines: docs/cluster.md.
@@ -182,7 +183,8 @@ def _run(flags: argparse.Namespace, means: Means, chosen: Selection) -> int:
     given = {name: getattr(flags, name) for name in ("oracle", "plain", "force")}
     work = computing.begun(chosen, **given, lockable=flags.launcher is None)
     suite = f"suite {chosen.made.suite.name}, scale {chosen.made.scale}"
-    print(f"{suite}: {len(work.units)} units, {len(work.left)} to run")
+    taken = f", {work.taken} taken over from other suites" if work.taken else ""
+    print(f"{suite}: {len(work.units)} units{taken}, {len(work.left)} to run")
     if work.left:
         work = _computed(flags, means, work)
         if work is None:

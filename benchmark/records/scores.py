@@ -93,6 +93,23 @@ def write_scores(
     return {FIELD: digest(tensors["scores"])}
 
 
+def copy_scores(
+    place: Path, record: Mapping[str, Any], folder: Path, own: Mapping[str, Any]
+) -> bool:
+    """Copy the record's scores and their truth from one suite's folder to where they belong to
+    `own`, the same record in another's; whether they are whole there, or the record has none."""
+    if not record.get(FIELD):
+        return True
+    if read_scores(place, record) is None or read_truth(place, record) is None:
+        return False
+    truth = Path("scores", Path(read_metadata(place, record)["truth"]).name)
+    copies = {folder / truth: place / truth, path_of(folder, own): path_of(place, record)}
+    for to, source in copies.items():
+        with files.atomic(to, first=to.name == truth.name) as temporary:
+            temporary.write_bytes(source.read_bytes())
+    return True
+
+
 def read_scores(folder: Path, record: Mapping[str, Any]) -> np.ndarray | None:
     """The record's scores (N, C) float32; None if it has none, or their file is not there.
 

@@ -21,8 +21,9 @@ PLAIN = ReportLayout()  # no tables but the general ones
 SUMMARY = "summary.txt"
 # How the names of the files begin that a report writes, and that a later one may take away.
 OURS = (
-    "table_", "ablation_", "groups_", "frequency_", "gains_", "training_", "cost_", "fewshot.",
-    "sensitivity.", "predictions_", "maps_", "beside_", "significance.md", "significance.csv",
+    "table_", "ablation_", "groups_", "frequency_", "gains_", "training_", "epochs_", "cost_",
+    "fewshot.", "sensitivity.", "predictions_", "maps_", "beside_", "significance.md",
+    "significance.csv",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import statistics
@@ -48,6 +49,20 @@ def stat(values: Iterable[float | None]) -> Stat | None:
         return None
     std = statistics.stdev(kept) if len(kept) > 1 else None
     return Stat(statistics.fmean(kept), std, len(kept))
+
+
+def oracle_curve(records: Iterable[dict], field: str) -> dict[int, Stat]:
+    """{epoch: mAP on test} of records with --oracle, as far as any goes; empty where none has one.
+
+    field    `curve`, or `curve_softmax` where images are ranked after a softmax over the classes
+
+    A record with an `oracle_reason` is left out: where an epoch could not be evaluated, nobody
+    knows of which epochs the others are.
+    """
+    whole = [r["oracle"] for r in records if r.get("oracle") and not r.get("oracle_reason")]
+    columns = itertools.zip_longest(*(each.get(field) or () for each in whole))
+    found = {epoch: stat(column) for epoch, column in enumerate(columns, 1)}
+    return {epoch: each for epoch, each in found.items() if each}
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from benchmark.report import PLAIN
-from benchmark.report.figures import cost, draw, frequency, gains, loss_curves, style
+from benchmark.report.figures import (
+    cost,
+    draw,
+    frequency,
+    gains,
+    loss_curves,
+    oracle_curves,
+    style,
+)
 from benchmark.report.grid import gather, in_order
 from tests.helpers import suite_records as fakes
 
@@ -163,9 +171,34 @@ def test_losses_by_stage_and_epoch(tmp_path):
     assert not list(loss_curves.figures(flat, "voc-lt"))
 
 
+def test_test_curves_have_a_panel_for_each_ranking(tmp_path):
+    def best(*curve, **more):
+        found = {"map": max(curve), "epoch": 1, "stage": "all", "curve": list(curve)}
+        return {"oracle": found | more, "oracle_reason": None}
+
+    grid = one(
+        tmp_path,
+        "voc-lt",
+        best(40.0, 50.0, curve_softmax=[44.0, 51.0]),
+        best(42.0),
+        best(1.0) | {"oracle_reason": "epoch 1: predict: too early"},
+        {"oracle": None},
+    )
+    found = oracle_curves.curves(grid, "voc-lt", "curve")["coop"]
+    assert {epoch: (each.mean, each.n) for epoch, each in found.items()} == {
+        1: (41.0, 2),
+        2: (50.0, 1),
+    }
+    (drawn,) = oracle_curves.figures(grid, "voc-lt")
+    raw, softmax = drawn.figure.axes
+    assert raw.lines[0].get_ydata().tolist() == [41.0, 50.0]
+    assert softmax.lines[0].get_ydata().tolist() == [44.0, 51.0]
+    assert not list(oracle_curves.figures(one(tmp_path / "b", "voc-lt", {}), "voc-lt"))
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 5, 8, 10, 20, 50, 79])
 def test_epoch_ticks_are_few_and_whole(epochs):
-    ticks = loss_curves._ticks(epochs)
+    ticks = style.epoch_ticks(epochs)
     assert ticks == sorted(set(ticks)) and len(ticks) <= 6
     assert ticks[0] == 1 and ticks[-1] == epochs
 

@@ -15,6 +15,7 @@ from benchmark.report.figures import (
     frequency,
     gains,
     loss_curves,
+    oracle_curves,
     predictions,
     sensitivity,
     style,
@@ -70,6 +71,7 @@ def _kinds(
     yield cost.figures, (grid.on(grid.tasks, LISTS),)
     for task in grid.tasks:
         yield loss_curves.figures, (parts[task], task)
+        yield oracle_curves.figures, (grid.on([task], LISTS), task)
     if results and images:
         for task in long_tailed:
             yield predictions.figures, (parts[task], task, results, images)

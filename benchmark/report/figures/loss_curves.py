@@ -82,16 +82,10 @@ def _panel(axes: Axes, look: style.Look, values: np.ndarray) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda loss, _: f"{loss:g}")
     axes.tick_params(labelsize=8.5)
-    axes.set_xticks(_ticks(len(epochs)))
+    axes.set_xticks(style.epoch_ticks(len(epochs)))
 
 
 def _mean(values: np.ndarray) -> list[float]:
     """Mean over the units of each epoch, of those that have a loss; NaN where none has."""
     known = (column[np.isfinite(column)] for column in values.T)
     return [float(column.mean()) if len(column) else np.nan for column in known]
-
-
-def _ticks(epochs: int) -> list[int]:
-    """At most six whole epochs, the first and the last among them."""
-    step = max(1, -(-epochs // 5))
-    return sorted({1, *(e for e in range(step, epochs, step) if e <= epochs - step / 2), epochs})

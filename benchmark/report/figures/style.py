@@ -124,6 +124,12 @@ def log_axis(axes: Axes, low: float, high: float, ticks: dict[float, str]) -> No
     axes.minorticks_off()
 
 
+def epoch_ticks(epochs: int) -> list[int]:
+    """At most six whole epochs, the first and the last among them."""
+    step = max(1, -(-epochs // 5))
+    return sorted({1, *(e for e in range(step, epochs, step) if e <= epochs - step / 2), epochs})
+
+
 def boundary(axes: Axes, x: float) -> None:
     """A dashed vertical line that is no data, such as the border between two groups."""
     axes.axvline(x, color="#8A8A8A", lw=0.9, ls=(0, (4, 3)), zorder=1)

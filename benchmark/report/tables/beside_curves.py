@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmark.published import reading
 from benchmark.published.model import Published, Row, Run
-from benchmark.report.grid import Grid, Stat, stat, task_title
+from benchmark.report.grid import Grid, Stat, oracle_curve, task_title
 from benchmark.report.tables.beside_published import compared, number
 from benchmark.report.tables.table import Block, Entry, Table
 from benchmark.report.wording import about
@@ -57,7 +57,7 @@ def _table(grid: Grid, task: str, pairs: Sequence[Pair]) -> Table:
     """A row for each label, epoch that was noted down, and ranking of the images that we have."""
     lines, entries = [], []
     for run, _, label, records in pairs:
-        known = {words: _curves(records, field) for words, field in CURVES.items()}
+        known = {words: oracle_curve(records, field) for words, field in CURVES.items()}
         for epoch, theirs in run.curve.items():
             for words in (words for words, ours in known.items() if ours):
                 lines.append((label, str(epoch), words))
@@ -89,16 +89,6 @@ def _caption(pairs: Sequence[Pair]) -> str:
         "deviations. Learning rates may follow the number of epochs, so that a run of another "
         "length need not have the same curve. No epoch is chosen by it."
     )
-
-
-def _curves(records: Sequence[dict], field: str) -> Mapping[int, Stat]:
-    """{epoch: our mAP}, as far as any record goes; empty where none has the field."""
-    curves = [record["oracle"].get(field) or [] for record in records]
-    found = {
-        epoch: stat(curve[epoch - 1] for curve in curves if len(curve) >= epoch)
-        for epoch in range(1, max(map(len, curves)) + 1)
-    }
-    return {epoch: each for epoch, each in found.items() if each}
 
 
 def _entries(ours: Stat | None, theirs: float) -> tuple[Entry, ...]:
