@@ -159,7 +159,8 @@ def begun(
     force      records that are there count as absent, and so do the stages that units share;
                without it what another suite of the same results folder has is taken over, but not
                of methods of plugins, whose code may have changed under the same version
-    lockable   whether the records' folder must be one that can lock
+    lockable   whether the records' folder must be one that can lock; where none can be taken,
+               nothing is taken over
     """
     from benchmark.common import files
     from benchmark.records import store
@@ -173,7 +174,7 @@ def begun(
     records.scan()
     left = [unit for key, unit in units.items() if key not in records.done]
     taken = 0
-    if left and not force:
+    if left and not force and (lockable or not files.lock_error(folder.locks)):
         from benchmark.records import taken_over
 
         shipped = [unit for unit in left if not chosen.made.known.methods[unit.method].foreign]

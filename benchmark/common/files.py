@@ -190,12 +190,18 @@ def check_no_link(folder: Path) -> None:
 
 def check_lockable(folder: Path) -> None:
     """InputError if the file system of the lock files has no locks."""
+    if error := lock_error(folder):
+        remedy = "set CIMLIC_LOCK_DIR to a folder on a disk that can lock"
+        raise InputError(f"{folder}: no lock can be taken ({error}); {remedy}")
+
+
+def lock_error(folder: Path) -> Exception | None:
+    """What comes of taking a lock in the folder, if its file system has none."""
     try:
         with claimed(folder / ".probe.lock"):
-            pass
+            return None
     except (OSError, NotImplementedError) as error:
-        remedy = "set CIMLIC_LOCK_DIR to a folder on a disk that can lock"
-        raise InputError(f"{folder}: no lock can be taken ({error}); {remedy}") from None
+        return error
 
 
 def lock(path: Path) -> contextlib.AbstractContextManager:

@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 
+from benchmark.api import computing, selection
 from benchmark.common import files
+from benchmark.common.errors import InputError
 from benchmark.method import registry
 from benchmark.records import store
 from benchmark.records.scores import digest, path_of, read_scores, read_truth, write_scores
@@ -25,6 +27,10 @@ def folders(tmp_path):
     """The folders of the suite that has the record, and of the one that lacks it."""
     theirs, mine = (store.paths(tmp_path, name, "miniature") for name in ("cimlic", "paper"))
     return theirs, mine
+
+
+def no_lock(path):
+    raise OSError("no locks here")
 
 
 def put(folder, unit=UNIT, **changes) -> dict:
@@ -115,6 +121,13 @@ def test_a_run_takes_over_shipped_methods_alone(world, monkeypatch):
     monkeypatch.setattr(registry, "methods", shipped)
     third = world.folder / "third.yaml"
     third.write_text(other.read_text().replace("name: other", "name: third"))
+    given = {"tasks": "voc-lt", "plugins": world.folder / "fast.py", "results_dir": world.results}
+    with monkeypatch.context() as patch:  # where jobs are submitted no disk need lock
+        patch.setattr(files, "lock", no_lock)
+        chosen = selection.select(third, **given)
+        assert computing.begun(chosen, lockable=False).taken == 0
+        with pytest.raises(InputError, match="no lock can be taken"):
+            computing.begun(chosen)
     code, out, _ = world.run(*only, "--suite", str(third))
     assert code == 0 and "2 units, 2 taken over from other suites, 0 to run" in out
     assert len(world.computed()) == 2 * len(fits)
