@@ -71,6 +71,20 @@ def test_order_of_the_methods(tmp_path):
     assert ("Table I", "COCO-LT", "var") not in rows
 
 
+def test_the_order_as_measured_there_takes_the_metric_of_print(tmp_path):
+    def change(unit, record):
+        if unit.label == "zeroshot":  # print has CLIP's rows after a softmax
+            record["metrics"]["map_softmax"] = 70.0
+        return record
+
+    _, grid = made(tmp_path, LEVELS, change=change)
+    rows = by_row(agreement.order(grid))
+    total, head = (rows["Table I", "COCO-LT", column] for column in ("total", "head"))
+    assert total["tau"].word == "1.00"
+    assert total["tau as measured there"].word == "0.00"  # zeroshot above the three others
+    assert head["tau as measured there"].word == "-"  # a softmax is known of the total alone
+
+
 def test_a_row_of_another_backbone_is_left_out_and_named(tmp_path):
     _, grid = made(tmp_path, LEVELS | {"finetune-db": 99.0, "dualcoop": 98.0})
     table = agreement.order(grid)

@@ -71,7 +71,9 @@ def _kinds(
     yield cost.figures, (grid.on(grid.tasks, LISTS),)
     for task in grid.tasks:
         yield loss_curves.figures, (parts[task], task)
-        yield oracle_curves.figures, (grid.on([task], LISTS), task)
+    every = selection.shown(whole)  # rows of ablations too
+    for task in every.tasks:
+        yield oracle_curves.figures, (every.on([task], LISTS), task)
     if results and images:
         for task in long_tailed:
             yield predictions.figures, (parts[task], task, results, images)
