@@ -39,8 +39,8 @@ def order(grid: Grid) -> Table | None:
         f"Order of the methods beside the published order, {about(grid, grid.tasks)}: Kendall's "
         "tau-b over n methods that both have, 1 for the same order and -1 for the reverse; with "
         "few methods a single exchange moves it far. As measured there: by the metric nearest to "
-        "the published one, such as mAP after a softmax, where a row has one. By the logs: with the authors' logs in place "
-        "of what is printed, where both are known and differ."
+        "the published one, such as mAP after a softmax, where a row has one. By the logs: with "
+        "the authors' logs in place of what is printed, where both are known and differ."
     )
     if grid.scale == "miniature":
         caption += " The paper's numbers themselves are of another scale and not shown."
