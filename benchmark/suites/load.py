@@ -153,7 +153,7 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
         leaves = frozenset(tasks) - frozenset(member.tasks)
         for entry in (replace(entry, leaves=leaves) for entry in member.methods):
             old, owner = found.get(entry.label, (entry, member))
-            if replace(old, leaves=leaves) != entry:
+            if _meaning(old) != _meaning(entry):
                 both = f"{owner.origin} and {member.origin}"
                 text = f"'{entry.label}' differs between {both}; rename one of the two"
                 raise InputError(f"{head.origin}: include: {text}")
@@ -162,6 +162,11 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
     files = {scale: file for member in members[::-1] for scale, file in member.settings.items()}
     merged = replace(head, tasks=tasks, methods=entries, settings=files)
     return replace(merged, layout=_layout(head, members))
+
+
+def _meaning(entry: MethodEntry) -> tuple[MethodEntry, list[Override]]:
+    """What two suites must have alike: their settings files may have names of their own."""
+    return replace(entry, leaves=frozenset(), chosen={}), [*entry.chosen.values()]
 
 
 def _layout(head: Suite, members: Sequence[Suite]) -> ReportLayout:

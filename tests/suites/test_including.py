@@ -59,6 +59,17 @@ def test_a_suite_of_suites(tmp_path):
     assert layout.curve == Curve("lr", "rate", 2.0)
 
 
+def test_one_settings_file_in_two_members_gives_one_entry(tmp_path):
+    (tmp_path / "found.yaml").write_text("zeroshot: {long-tailed: {scale: 2.0}}\n")
+    (tmp_path / "other.yaml").write_text("zeroshot: {long-tailed: {scale: 3.0}}\n")
+    named = {x: ("methods:\n", "settings: {paper: found.yaml}\nmethods:\n") for x in "ab"}
+    (entry,) = (e for e in load(tmp_path, **named).methods if e.label == "zeroshot")
+    assert [each.set for each in entry.chosen.values()] == [{"scale": 2.0}]
+    named["b"] = ("methods:\n", "settings: {paper: other.yaml}\nmethods:\n")
+    with pytest.raises(InputError, match="'zeroshot' differs between"):
+        load(tmp_path, **named)
+
+
 def test_an_entry_runs_on_its_own_tasks_and_on_tasks_of_nobody(tmp_path):
     whole = load(tmp_path)
     names = ("coco-lt", "voc-lt", "voc-lt-holdout")
