@@ -127,4 +127,4 @@ def test_the_order_of_rows_that_are_only_logged_counts(tmp_path, monkeypatch):
     records = [fakes.record(u, metrics={"map": 9.0 + (u.label == "v")}) for u in units]
     table = agreement.order(gather(units, fakes.store(tmp_path, records)))
     (entries,) = table.blocks[0].rows
-    assert [entry.word for entry in entries] == ["2", "-1.00", "-", "v", "t"]
+    assert [entry.word for entry in entries] == ["2", "-1.00", "-", "-", "v", "t"]
