@@ -34,11 +34,11 @@ def take_over(folder: ResultsFolder, suite: str, units: Iterable[Unit], oracle: 
 def _others(folder: ResultsFolder, keys: Iterable[str], oracle: bool) -> Iterator[Found]:
     """Records of these keys in the folders of other suites; only files named like them are read."""
     keys = set(keys)
-    endings = tuple(f"_{key[:10]}.json" for key in keys)
+    endings = {key[:10] for key in keys}
     results, scale = folder.path.parent.parent, folder.path.name
     for path in sorted(results.glob(f"*/{scale}/records/*.json")) if keys else ():
         place = path.parent.parent
-        if place == folder.path or not path.name.endswith(endings):
+        if place == folder.path or path.stem[-10:] not in endings:
             continue
         for _, record in reading.read(str(path), complain=lambda line: None):
             known = record["key"] in keys and record["status"] == "done"
