@@ -7,6 +7,7 @@ beside ours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from benchmark.published import model, reading
 from benchmark.published.model import Place, PublishedTable, Row
@@ -25,15 +26,10 @@ def order(grid: Grid) -> Table | None:
     for table in data.tables.values():
         mine, name = counterparts.ours(grid, table), _name(table, data)
         for place in (p for p in table.places if p.column != "var"):
-            theirs = [r for r in table.rows.values() if not r.backbone]
-            known = [r for r in theirs if r.number(place) is not None]
-            here = {row: numbers[place] for row, numbers in mine.values([place]).items() if numbers}
-            rows = {mine.labels[row.name]: row for row in known if row.name in here}
-            if len(rows) > 1:
-                means = [here[row.name] for row in rows.values()]
-                nearer = _nearer(mine, table, rows, place, means)
-                lines.append(((name, *place), _agreement(grid, rows, place, means, nearer)))
-                titles = ", ".join(map(grid.title, rows))
+            column = _column(mine, table, place)
+            if len(column.rows) > 1:
+                lines.append(((name, *place), _agreement(grid, column)))
+                titles = ", ".join(map(grid.title, column.rows))
                 methods.setdefault(titles, {})[name] = None
     caption = (
         f"Order of the methods beside the published order, {about(grid, grid.tasks)}: Kendall's "
@@ -80,37 +76,56 @@ def _name(table: PublishedTable, data: model.Published) -> str:
     return table.paper if alone else f"{table.paper}, {table.name}"
 
 
+@dataclass(frozen=True)
+class _Column:
+    """The rows of one published column that we have, by our label, and a number of each."""
+
+    rows: Mapping[str, Row]
+    here: Sequence[float]  # the means of the column's own metric
+    nearer: Sequence[float]  # as measured there
+    printed: Sequence[float]
+    logged: Sequence[float]
+
+
+def _column(mine: Ours, table: PublishedTable, place: Place) -> _Column:
+    own = {row: numbers[place] for row, numbers in mine.values([place]).items() if numbers}
+    rows = {
+        mine.labels[row.name]: row
+        for row in table.rows.values()
+        if row.name in own and not row.backbone and row.number(place) is not None
+    }
+    known = [*rows.values()]
+    here, printed = [own[row.name] for row in known], [row.number(place) for row in known]
+    return _Column(
+        rows,
+        here,
+        _nearer(mine, known, place, here) if place == table.places_of(place.task)[0] else here,
+        printed,
+        [row.logged.get(place, number) for row, number in zip(known, printed, strict=True)],
+    )
+
+
 def _nearer(
-    mine: Ours, table: PublishedTable, rows: Mapping[str, Row], place: Place, here: Sequence[float]
+    mine: Ours, rows: Sequence[Row], place: Place, here: Sequence[float]
 ) -> Sequence[float]:
-    """The means by each row's second metric, where it has one and the column is what that is for;
-    else those that we have `here`."""
-    if place != table.places_of(place.task)[0]:
-        return here
-    found = [row.also and mine.cell(place.task, row.name).stat(row.also) for row in rows.values()]
+    """The means by each row's second metric where it has one, else those that we have `here`."""
+    found = [row.also and mine.cell(place.task, row.name).stat(row.also) for row in rows]
     return [also.mean if also else mean for also, mean in zip(found, here, strict=True)]
 
 
-def _agreement(
-    grid: Grid,
-    rows: Mapping[str, Row],
-    place: Place,
-    here: Sequence[float],
-    nearer: Sequence[float],
-) -> tuple[Entry, ...]:
-    """The entries of one column: `rows` by label, and the means that we have of them."""
-    printed = [row.number(place) for row in rows.values()]
-    logged = [row.logged.get(place, row.number(place)) for row in rows.values()]
+def _agreement(grid: Grid, column: _Column) -> tuple[Entry, ...]:
+    """The table's entries of one column."""
+    here, printed = column.here, column.printed
     words = [
-        str(len(rows)),
+        str(len(column.rows)),
         tau(here, printed),
-        tau(nearer, printed) if [*nearer] != [*here] else "-",
-        tau(here, logged) if logged != printed else "-",
+        tau(column.nearer, printed) if column.nearer != here else "-",
+        tau(here, column.logged) if column.logged != printed else "-",
     ]
     return (
         *(Entry(word=word) for word in words),
-        _best(grid, rows, here),
-        _best(grid, rows, printed),
+        _best(grid, column.rows, here),
+        _best(grid, column.rows, printed),
     )
 
 
