@@ -149,16 +149,19 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
     """
     tasks = tuple(dict.fromkeys(task for member in members for task in member.tasks))
     found: dict[str, tuple[MethodEntry, Suite]] = {}
+    takes: dict[str, set[str]] = {}
     for member in members:
-        leaves = frozenset(tasks) - frozenset(member.tasks)
-        for entry in (replace(entry, leaves=leaves) for entry in member.methods):
-            old, owner = found.get(entry.label, (entry, member))
+        for entry in member.methods:
+            takes.setdefault(entry.label, set()).update(member.tasks)
+            old, owner = found.setdefault(entry.label, (entry, member))
             if _meaning(old) != _meaning(entry):
                 both = f"{owner.origin} and {member.origin}"
                 text = f"'{entry.label}' differs between {both}; rename one of the two"
                 raise InputError(f"{head.origin}: include: {text}")
-            found[entry.label] = replace(entry, leaves=old.leaves & leaves), owner
-    entries = tuple(entry for entry, _ in found.values())
+    entries = tuple(
+        replace(entry, leaves=frozenset(tasks) - takes[label])
+        for label, (entry, _) in found.items()
+    )
     files = {scale: file for member in members[::-1] for scale, file in member.settings.items()}
     merged = replace(head, tasks=tasks, methods=entries, settings=files)
     return replace(merged, layout=_layout(head, members))
@@ -166,7 +169,7 @@ def _merged(head: Suite, members: Sequence[Suite]) -> Suite:
 
 def _meaning(entry: MethodEntry) -> tuple[MethodEntry, list[Override]]:
     """What two suites must have alike: their settings files may have names of their own."""
-    return replace(entry, leaves=frozenset(), chosen={}), [*entry.chosen.values()]
+    return replace(entry, chosen={}), [*entry.chosen.values()]
 
 
 def _layout(head: Suite, members: Sequence[Suite]) -> ReportLayout:
