@@ -36,7 +36,7 @@ def _counted(grid: Grid, faces: Mapping[str, Sequence[Headline]]) -> str:
     raw, soft = [], []
     for face, each in faces.items():
         best = [one.best for one in each if one.best]
-        tested = [gain.holds for gain in best if gain.real]
+        tested = [gain.holds and gain.real for gain in best if gain.real is not None]
         sure = f" ({_number(sum(tested))} significantly)" if tested else ""
         raw.append(f"{_of(best)} for {grid.title(face)}{sure}")
         soft.append([one.softmax for one in each if one.softmax])

@@ -88,6 +88,19 @@ def test_without_scores_nothing_is_called_significant(tmp_path):
     assert "significant" not in finding.finding(grid, {})
 
 
+def test_that_no_gain_is_significant_is_said(tmp_path):
+    grid = made(tmp_path, {"coco-lt": {**OTHERS, "hpdval": 45.4}})
+    for tested in (pairs("coco-lt", 0.4, False), pairs("coco-lt", -0.4, False)):
+        assert "in one of one for HP-DVAL (none significantly)" in finding.finding(grid, tested)
+
+
+def test_a_rival_that_the_paper_has_no_row_for_counts(tmp_path):
+    tasks = ("coco-lt", "coco-fs-5")
+    grid = made(tmp_path, {x: {**OTHERS, "lmclip": 51.0, "hpdval": 50.0} for x in tasks})
+    best = {task: one.best for task, one in by_task(claims.headlines(grid, {})).items()}
+    assert [(best[task].over, best[task].holds) for task in tasks] == [("lmclip", False)] * 2
+
+
 def test_after_the_softmax_the_best_other_method_may_be_another(tmp_path):
     values = {"zeroshot": 43.0, "coop": 40.0, "dualcoop": 46.0, "hpdval": 45.0}
     grid = made(tmp_path, {"coco-lt": values})
