@@ -54,7 +54,7 @@ def test_the_largest_score_and_the_focusing_factor_pass_a_gradient():
     assert torch.autograd.gradcheck(lambda x: loss_of(labels)(x, labels), scores)
     (slope,) = torch.autograd.grad(loss_of(labels)(scores, labels), [scores])
     # The loss knows scores by their ratio to the largest alone (Euler's theorem, degree 0).
-    assert float((scores * slope).sum()) == pytest.approx(0, abs=1e-12)
+    assert float((scores * slope).sum().detach()) == pytest.approx(0, abs=1e-12)
 
 
 def test_the_largest_score_is_that_of_the_whole_batch():
