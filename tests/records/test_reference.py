@@ -26,7 +26,7 @@ def git(*arguments: str) -> list[str]:
 
 def test_the_repository_carries_little():
     files = [path for name in git("ls-files") if (path := REFERENCE / name).exists()]
-    assert 0 < len(files) < 200 and sum(path.stat().st_size for path in files) < 8_000_000
+    assert 0 < len(files) < 180 and sum(path.stat().st_size for path in files) < 8_000_000
 
 
 def test_a_report_built_there_leaves_git_as_it_was():

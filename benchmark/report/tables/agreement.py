@@ -48,14 +48,8 @@ def order(grid: Grid) -> Table | None:
     if not lines:
         return None
     codes, entries = zip(*lines, strict=True)
-    columns = (
-        "n",
-        "tau",
-        "tau as measured there",
-        "tau by the logs",
-        "best here",
-        "best published",
-    )
+    taus = ("tau", "tau as measured there", "tau by the logs")
+    columns = ("n", *taus, "best here", "best published")
     return Table(
         name="table_ranking",
         caption=caption,
@@ -96,21 +90,12 @@ def _column(mine: Ours, table: PublishedTable, place: Place) -> _Column:
     }
     known = [*rows.values()]
     here, printed = [own[row.name] for row in known], [row.number(place) for row in known]
-    return _Column(
-        rows,
-        here,
-        _nearer(mine, known, place, here) if place == table.places_of(place.task)[0] else here,
-        printed,
-        [row.logged.get(place, number) for row, number in zip(known, printed, strict=True)],
-    )
-
-
-def _nearer(
-    mine: Ours, rows: Sequence[Row], place: Place, here: Sequence[float]
-) -> Sequence[float]:
-    """The means by each row's second metric where it has one, else those that we have `here`."""
-    found = [row.also and mine.cell(place.task, row.name).stat(row.also) for row in rows]
-    return [also.mean if also else mean for also, mean in zip(found, here, strict=True)]
+    logged = [row.logged.get(place, number) for row, number in zip(known, printed, strict=True)]
+    nearer = here
+    if place == table.places_of(place.task)[0]:  # a row's second metric is of its task's total
+        also = [row.also and mine.cell(place.task, row.name).stat(row.also) for row in known]
+        nearer = [x.mean if x else mean for x, mean in zip(also, here, strict=True)]
+    return _Column(rows, here, nearer, printed, logged)
 
 
 def _agreement(grid: Grid, column: _Column) -> tuple[Entry, ...]:
